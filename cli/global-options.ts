@@ -33,13 +33,16 @@ export interface GlobalFlags {
   readonly file?: readonly string[];
   readonly projectName?: string;
   readonly projectDirectory?: string;
+  /** Other spelling of `projectDirectory`. */
+  readonly workdir?: string;
   readonly envFile?: readonly string[];
   readonly profile?: readonly string[];
   readonly allResources?: boolean;
   readonly compatibility?: boolean;
   readonly dryRun?: boolean;
   readonly progress?: string;
-  readonly ansi?: string;
+  /** False with `--no-ansi`. */
+  readonly ansi?: string | false;
   readonly cluster?: string;
   readonly storagePath?: string;
   readonly debug?: boolean;
@@ -56,14 +59,17 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
   return {
     files: flags.file ?? [],
     projectName: text(flags.projectName),
-    projectDirectory: text(flags.projectDirectory),
+    projectDirectory: text(flags.projectDirectory ?? flags.workdir),
     envFiles: flags.envFile ?? [],
     profiles: flags.profile ?? [],
     allResources: flags.allResources ?? false,
     compatibility: flags.compatibility ?? isTrue(env.COMPOSE_COMPATIBILITY),
     dryRun: flags.dryRun ?? false,
     progress: choice('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
-    ansi: choice('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
+    ansi:
+      flags.ansi === false
+        ? 'never'
+        : choice('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
     cluster: text(flags.cluster),
     storagePath: text(flags.storagePath),
     debug: flags.debug ?? false,

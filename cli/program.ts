@@ -17,25 +17,31 @@ function quietErrors(command: Command): Command {
 }
 
 function addGlobalOptions(program: Command): Command {
-  return program
-    .option('-f, --file <file>', 'Compose configuration files', collect)
-    .option('-p, --project-name <name>', 'project name')
-    .option('--project-directory <path>', 'alternate working directory')
-    .option('--env-file <file>', 'alternate environment file', collect)
-    .option('--profile <name>', 'profile to enable', collect)
-    .option('--all-resources', 'include all resources, even those not used by services')
-    .option('--compatibility', 'backward compatibility mode: config does not normalize the model')
-    .option('--dry-run', dryRunText)
-    .option(
-      '--parallel <number>',
-      'maximum number of images transferred in parallel, -1 for unlimited',
-    )
-    .option('--progress <type>', 'type of progress output (auto, tty, plain, json, quiet)')
-    .option('--ansi <when>', 'when to print ANSI control characters (never, always, auto)')
-    .option('--cluster <name>', 'cluster to act on')
-    .option('--storage-path <path>', 'directory of machines, clusters and certificates')
-    .option('-D, --debug', 'show stack traces of errors')
-    .addOption(new Option('-v, --version', 'show the version'));
+  return (
+    program
+      .option('-f, --file <file>', 'Compose configuration files', collect)
+      .option('-p, --project-name <name>', 'project name')
+      .option('--project-directory <path>', 'alternate working directory')
+      .option('--env-file <file>', 'alternate environment file', collect)
+      .option('--profile <name>', 'profile to enable', collect)
+      .option('--all-resources', 'include all resources, even those not used by services')
+      .option('--compatibility', 'backward compatibility mode: config does not normalize the model')
+      .option('--dry-run', dryRunText)
+      .option(
+        '--parallel <number>',
+        'maximum number of images transferred in parallel, -1 for unlimited',
+      )
+      .option('--progress <type>', 'type of progress output (auto, tty, plain, json, quiet)')
+      .option('--ansi <when>', 'when to print ANSI control characters (never, always, auto)')
+      .option('--cluster <name>', 'cluster to act on')
+      .option('--storage-path <path>', 'directory of machines, clusters and certificates')
+      .option('-D, --debug', 'show stack traces of errors')
+      // docker compose hides these as well.
+      .addOption(new Option('--verbose').hideHelp())
+      .addOption(new Option('--workdir <path>').hideHelp())
+      .addOption(new Option('--no-ansi').hideHelp())
+      .addOption(new Option('-v, --version', 'show the version'))
+  );
 }
 
 /** Builds the environment of the commands from the parsed flags. */

@@ -134,38 +134,35 @@ export class DryRunClient implements ControlClient {
     return new Map(nodes.map(({ id, spec }) => [id, spec.name]));
   }
 
-  async #describeStream(name: ControlStreamName, args: unknown): Promise<string> {
-    const { image = '', node: id = '', path = '' } = args as Readonly<Record<string, string>>;
-    const node = id === '' ? '' : ((await this.#nodeNames()).get(id) ?? id);
-    const container = containerOf(args as TaskRef);
-    switch (name) {
-      case 'pull':
-        return `image ${image}: pull on ${node}`;
-      case 'push':
-        return `image ${image}: push`;
-      case 'build': {
-        const { query } = args as ControlStreamMap['build']['args'];
-        return `image ${Array.isArray(query.t) ? query.t.join(', ') : ''}: build`;
-      }
-      case 'fetch':
-        return `image ${image}: copy to ${node}`;
-      case 'copy-in':
-        return `${container}: copy files to ${path}`;
-      case 'copy-out':
-        return `${container}: copy ${path} to this computer`;
-      case 'export':
-        return `${container}: export its file system`;
-      case 'exec': {
-        const { options } = args as ControlStreamMap['exec']['args'];
-        return `${container}: execute ${options.command.join(' ')}`;
-      }
-      case 'attach':
-        return `${container}: attach`;
-      default:
-        throw refusal(name);
-    }
+  async #describeStream(name: ControlStreamName, args: object): Promise<string> {
+    const describe = streamLines[name];
+    if (describe === undefined) throw refusal(name);
+    const { node = '' } = args as { readonly node?: string };
+    const nodeName = node === '' ? '' : ((await this.#nodeNames()).get(node) ?? node);
+    return describe({ ...args, node: nodeName } as StreamArgs);
   }
 }
+
+/** Arguments of the streams, as far as their lines show them. */
+type StreamArgs = TaskRef & {
+  readonly image: string;
+  readonly node: string;
+  readonly path: string;
+  readonly query: ControlStreamMap['build']['args']['query'];
+  readonly options: ControlStreamMap['exec']['args']['options'];
+};
+
+const streamLines: Partial<Record<ControlStreamName, (args: StreamArgs) => string>> = {
+  pull: ({ image, node }) => `image ${image}: pull on ${node}`,
+  push: ({ image }) => `image ${image}: push`,
+  build: ({ query: { t } }) => `image ${Array.isArray(t) ? t.join(', ') : ''}: build`,
+  fetch: ({ image, node }) => `image ${image}: copy to ${node}`,
+  'copy-in': (args) => `${containerOf(args)}: copy files to ${args.path}`,
+  'copy-out': (args) => `${containerOf(args)}: copy ${args.path} to this computer`,
+  export: (args) => `${containerOf(args)}: export its file system`,
+  exec: (args) => `${containerOf(args)}: execute ${args.options.command.join(' ')}`,
+  attach: (args) => `${containerOf(args)}: attach`,
+};
 
 type ServiceArgs = ControlCallMap['service.restart']['args'];
 

@@ -21,6 +21,8 @@ export interface RunFlags {
   /** Undefined means true. */
   readonly interactive?: boolean;
   readonly label?: readonly string[];
+  /** Other spelling of `label`. */
+  readonly labels?: readonly string[];
   readonly name?: string;
   readonly publish?: readonly string[];
   readonly pull?: string;
@@ -37,6 +39,8 @@ export interface RunFlags {
   readonly useAliases?: boolean;
   readonly user?: string;
   readonly volume?: readonly string[];
+  /** Other spelling of `volume`. */
+  readonly volumes?: readonly string[];
   readonly workdir?: string;
 }
 
@@ -61,8 +65,8 @@ export function oneOffOptions(
       ...variablesOfFiles(cli, project, flags.envFromFile ?? []),
       ...pairs(flags.env, (variable) => cli.env[variable] ?? ''),
     },
-    labels: pairs(flags.label, () => ''),
-    volumes: flags.volume ?? [],
+    labels: pairs([...(flags.label ?? []), ...(flags.labels ?? [])], () => ''),
+    volumes: [...(flags.volume ?? []), ...(flags.volumes ?? [])],
     publish,
     servicePorts: flags.servicePorts === true,
     useAliases: flags.useAliases === true,
@@ -113,6 +117,8 @@ function readVariableFile(path: string, file: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new AppError('not-found', `--env-from-file ${file}: ${messageOf(error)}`);
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = isMissing ? 'no such file' : messageOf(error);
+    throw new AppError('not-found', `--env-from-file ${file}: ${reason}`);
   }
 }

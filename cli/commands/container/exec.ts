@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { Cli } from '../../cli.js';
 import { ExitError } from '../../exit-code.js';
@@ -13,6 +13,8 @@ interface ExecFlags {
   readonly workdir?: string;
   /** False with `-T`. */
   readonly tty: boolean;
+  /** False with `--no-TTY`. */
+  readonly TTY: boolean;
   /** Undefined means true. */
   readonly interactive?: boolean;
   readonly index?: string;
@@ -30,6 +32,8 @@ export function execCommand(cli: Cli): Command {
     .option('-u, --user <user>', 'run the command as this user')
     .option('-w, --workdir <path>', 'path to the directory to run the command in')
     .option('-T, --no-tty', 'do not allocate a terminal')
+    .addOption(new Option('-t, --tty').hideHelp())
+    .addOption(new Option('--no-TTY').hideHelp())
     .option('-i, --interactive', 'keep stdin open; =false leaves stdin alone (default true)')
     .option('--index <number>', 'index of the container if the service has several')
     .option('--privileged', 'give extended privileges to the process')
@@ -48,7 +52,8 @@ async function exec(
   const view = await viewProject(cli, [service]);
   const task = runningTask(view, service, index === 0 ? undefined : index);
   const stdin = flags.interactive !== false && flags.detach !== true;
-  const tty = flags.tty && flags.detach !== true && cli.stdin.isTTY === true && cli.stdout.isTTY;
+  const tty =
+    flags.tty && flags.TTY && flags.detach !== true && cli.stdin.isTTY === true && cli.stdout.isTTY;
   const options = execOptions(cli, command, flags, { tty, stdin });
   // In raw mode Ctrl-C reaches the process as a byte; otherwise it aborts the command.
   const stream = await view.client.open(

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
+import { acceptLegacyFlags } from '../../arguments/legacy-flags.js';
 import { collect } from '../../arguments/options.js';
 import type { RefusedFlag } from '../../arguments/refused-flags.js';
 import { refuseFlags } from '../../arguments/refused-flags.js';
@@ -22,6 +23,7 @@ export function buildCommand(cli: Cli): Command {
     .action(async (services: string[], flags: BuildCommandFlags & { readonly cache: boolean }) => {
       await build(cli, services, { ...flags, noCache: !flags.cache });
     });
+  acceptLegacyFlags(command, legacy);
   return refuseFlags(command, refused);
 }
 
@@ -50,6 +52,9 @@ async function build(
   const { pushServices } = await import('../../rollout/push-services.js');
   await pushServices(cli, { client, project, keys }, {});
 }
+
+/** Build containers are always removed, and output is always plain. */
+const legacy = ['--compress', '--force-rm', '--no-rm', '--parallel', '--progress <type>'];
 
 const attestations = 'nodes create no attestations; build and push with docker buildx';
 const refused: readonly RefusedFlag[] = [

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
+import { acceptLegacyFlags } from '../../arguments/legacy-flags.js';
 import type { Cli } from '../../cli.js';
 import type { ComposeService } from '../../compose/model.js';
 import { loadFile } from '../../project/load-request.js';
@@ -16,7 +17,7 @@ interface PullCommandFlags {
 }
 
 export function pullCommand(cli: Cli): Command {
-  return new Command('pull')
+  const command = new Command('pull')
     .description('Pull service images onto every node that may run them')
     .argument('[services...]')
     .option('--ignore-buildable', 'ignore images that can be built')
@@ -37,6 +38,7 @@ export function pullCommand(cli: Cli): Command {
       const client = await cli.connect({ startLocal: true });
       await pullImages(cli, { client, images }, flags);
     });
+  return acceptLegacyFlags(command, ['--parallel', '--no-parallel']);
 }
 
 /**

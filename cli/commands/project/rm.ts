@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
+import { acceptLegacyFlags } from '../../arguments/legacy-flags.js';
 import type { Cli } from '../../cli.js';
 import { serviceNames, tasksOf, viewProject } from '../../project/selection.js';
 import { stopServices } from '../../rollout/stop-services.js';
@@ -12,7 +13,7 @@ interface RmFlags {
 }
 
 export function rmCommand(cli: Cli): Command {
-  return new Command('rm')
+  const command = new Command('rm')
     .description('Remove stopped containers, with their anonymous volumes')
     .argument('[services...]')
     .option('-f, --force', "don't ask to confirm removal")
@@ -21,6 +22,7 @@ export function rmCommand(cli: Cli): Command {
     .action(async (services: string[], flags: RmFlags) => {
       await remove(cli, services, flags);
     });
+  return acceptLegacyFlags(command, ['-a, --all']);
 }
 
 async function remove(cli: Cli, services: readonly string[], flags: RmFlags): Promise<void> {

@@ -58,6 +58,8 @@ export function runCommand(cli: Cli): Command {
     .option('-T, --no-TTY', 'do not allocate a terminal')
     .addOption(new Option('--no-tty').hideHelp())
     .addOption(new Option('-t, --tty').hideHelp())
+    .addOption(new Option('--labels <label>').argParser(collect).hideHelp())
+    .addOption(new Option('--volumes <volume>').argParser(collect).hideHelp())
     .option('--use-aliases', "use the service's network aliases")
     .option('-u, --user <user>', 'run as this user')
     .option('-v, --volume <volume>', 'add a volume', collect)

@@ -34,8 +34,15 @@ test('a missing or malformed variable file is an error with its name', async (t)
   await writeFile(join(cwd, 'bad.env'), 'A=1\nB="no end\n');
   const options = (file: string) => () =>
     oneOffOptions({ cwd, env: {} }, project, [], { ...plain, envFromFile: [file] });
-  t.throws(options('none.env'), { message: /^--env-from-file none\.env: / });
+  t.throws(options('none.env'), { message: '--env-from-file none.env: no such file' });
   t.throws(options('bad.env'), { message: /bad\.env:2/ });
+});
+
+test('both spellings of labels and volumes are used', (t) => {
+  const flags = { ...plain, label: ['a=1'], labels: ['b'], volume: ['v:/v'], volumes: ['w:/w'] };
+  const { labels, volumes } = oneOffOptions({ cwd: '/', env: {} }, project, [], flags);
+  t.deepEqual(labels, { a: '1', b: '' });
+  t.deepEqual(volumes, ['v:/v', 'w:/w']);
 });
 
 test('--publish and --service-ports exclude each other', (t) => {

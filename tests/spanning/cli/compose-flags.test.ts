@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import test from 'ava';
@@ -60,6 +62,37 @@ for (const { path, flags } of help.commands) {
     );
   });
 }
+
+/** Flags that docker compose accepts and hides from its help. */
+const hidden: readonly (readonly [path: string, flags: readonly string[]])[] = [
+  ['', ['--verbose', '--workdir', '--no-ansi']],
+  ['build', ['--compress', '--force-rm', '--no-rm', '--parallel', '--progress']],
+  ['pull', ['--parallel', '--no-parallel']],
+  ['rm', ['-a', '--all']],
+  ['run', ['-i', '-t', '--tty', '--labels', '--volumes']],
+  ['exec', ['-i', '-t', '--tty', '--no-TTY']],
+];
+
+for (const [path, flags] of hidden) {
+  test(`flags that "docker compose ${path}" hides from its help are accepted`, (t) => {
+    const known = commandAt(path)?.options.flatMap(({ short, long }) => [short, long]) ?? [];
+    t.deepEqual(
+      flags.filter((flag) => !known.includes(flag)),
+      [],
+    );
+  });
+}
+
+test('hidden flags keep the meaning that docker compose gives them', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-flags-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'compose.yaml'), 'services: {a: {image: x}}\n');
+  const client = new FakeCluster();
+  const argv = ['--verbose', '--no-ansi', '--workdir', folder, 'config', '--services'];
+  const { stdout, error } = await runCommand(argv, { client });
+  t.is(error, undefined);
+  t.is(stdout, 'a\n');
+});
 
 for (const { path, command } of ours) {
   for (const option of command.options) {
