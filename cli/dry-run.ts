@@ -40,7 +40,7 @@ export interface Plans {
 export function plansOf(given: Cli): Plans {
   let options = given.options;
   const enable = (): void => {
-    options = { ...options, dryRun: true, progress: 'quiet' };
+    options = { ...options, dryRun: true };
   };
   if (options.dryRun === true) enable();
   const cli: Cli = {

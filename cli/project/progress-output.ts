@@ -5,12 +5,15 @@ import { makeProgress } from '../output/make-progress.js';
 import type { ProgressWriter } from '../output/progress.js';
 import { useColor } from '../output/terminal.js';
 
-/** Progress on stderr, as in docker compose; COMPOSE_STATUS_STDOUT moves it to stdout. */
+/**
+ * Progress on stderr, as in docker compose; COMPOSE_STATUS_STDOUT moves it to stdout. A dry run
+ * makes none.
+ */
 export function progressOf(cli: Cli): ProgressWriter {
   const toStdout = /^(?:1|true)$/iu.test(cli.env.COMPOSE_STATUS_STDOUT ?? '');
   const sink = toStdout ? cli.stdout : cli.stderr;
   return makeProgress({
-    mode: cli.options.progress,
+    mode: cli.options.dryRun === true ? 'quiet' : cli.options.progress,
     sink,
     paint: useColor(cli.options.ansi, cli.env, sink) ? paint : noPaint,
     ansi: cli.options.ansi !== 'never',

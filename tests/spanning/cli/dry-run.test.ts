@@ -127,6 +127,19 @@ function insertFlag(words: readonly string[]): readonly string[] {
   return [...words.slice(0, at), '--dry-run', ...words.slice(at)];
 }
 
+test('a dry run shows the warnings of the command', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-dry-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'compose.yaml'), file);
+  const client = new FakeCluster(objects, {
+    'image.find': () => [],
+    'project.apply': () => ({ changes: [], steps: [], orphans: ['old'] }),
+  });
+  const { stderr } = await runCommand(['up', '--dry-run'], { client, cwd, env: { HOME: cwd } });
+  t.regex(stderr, /^warning: found orphan containers \(old\)/u);
+  t.notRegex(stderr, /Container|Image/u);
+});
+
 test('reading commands print the same in a dry run', async (t) => {
   for (const words of [['ps'], ['images'], ['node', 'ls'], ['volumes'], ['port', 'web', '3000']]) {
     const now = () => 120_000;
