@@ -108,3 +108,56 @@ test('VNIs start at 4096 and wrap around', (t) => {
   t.is(nextVni(new Set(), 4200), 4201, 'a released VNI is not reused at once');
   t.is(nextVni(new Set([4096]), 2 ** 24 - 1), 4097);
 });
+
+/** The subnet that is chosen while the first `used` blocks of 65,536 addresses are in use. */
+function chosenBeside(used: number): string {
+  const subnets = Array.from({ length: used }, (_, at) => parseCidr(`10.${128 + at}.0.0/16`));
+  const subnet = chooseSubnet({ subnets, nodes: [] });
+  return subnet === undefined ? 'none' : formatCidr(subnet);
+}
+
+test('subnets become smaller when few large blocks are free', (t) => {
+  t.is(chosenBeside(0), '10.128.0.0/16');
+  t.is(chosenBeside(95), '10.223.0.0/16');
+  t.is(chosenBeside(96), '10.224.0.0/20');
+  t.is(chosenBeside(111), '10.239.0.0/20');
+  t.is(chosenBeside(112), '10.240.0.0/24');
+  t.is(chosenBeside(127), '10.255.0.0/24');
+  t.is(chosenBeside(128), 'none');
+});
+
+test('the share of gateways in an automatic subnet has a lower and an upper limit', (t) => {
+  const gateways = (prefix: number): number =>
+    planAddresses(parseCidr(`10.0.0.0/${prefix}`), undefined).gateways;
+  t.deepEqual([8, 12, 16, 20, 24, 28, 30].map(gateways), [4095, 4095, 4095, 255, 15, 1, 1]);
+});
+
+test('a range beyond the subnet is cut to it', (t) => {
+  const plan = planAddresses(parseCidr('10.0.0.0/24'), { range: parseCidr('10.0.0.0/16') });
+  t.deepEqual([formatIp(plan.tasks.first), formatIp(plan.tasks.last)], ['10.0.0.2', '10.0.0.254']);
+});
+
+test('the search starts at an address of the range and wraps around', (t) => {
+  const range = { first: 10, last: 12 };
+  const none = new Set<number>();
+  for (const [from, ip] of [
+    [9, 10],
+    [10, 10],
+    [12, 12],
+    [13, 10],
+  ] as const)
+    t.is(nextAddress(range, none, from), ip);
+  t.is(nextAddress(range, new Set([12]), 12), 10);
+  t.is(nextAddress(range, new Set([10, 11, 12]), 12), undefined);
+});
+
+test('gateways come from the reserved part first, then from the top, and never twice', (t) => {
+  const plan = planAddresses(parseCidr('10.0.0.0/28'), undefined);
+  const used = new Set<number>();
+  const order: string[] = [];
+  for (let ip = nextGateway(plan, used); ip !== undefined; ip = nextGateway(plan, used)) {
+    used.add(ip);
+    order.push(formatIp(ip).slice(7));
+  }
+  t.deepEqual(order, '1 14 13 12 11 10 9 8 7 6 5 4 3 2'.split(' '));
+});
