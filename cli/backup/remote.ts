@@ -92,11 +92,11 @@ async function withManagersStopped(
       `machine ${selected}: runs no manager of cluster ${name}; see "shoal manager ls"`,
     );
   }
-  const workshop = new ProvisionContext({ store, env: cli.env, signal: cli.interrupts.signal });
+  const provisioning = new ProvisionContext({ store, env: cli.env, signal: cli.interrupts.signal });
   try {
     const machines = await Promise.all(
       names.map(async (machineName) => {
-        const machine = await workshop.connectTo(await store.load(machineName));
+        const machine = await provisioning.connectTo(await store.load(machineName));
         await machine.probeLogin();
         return machine;
       }),
@@ -111,7 +111,7 @@ async function withManagersStopped(
       await controlManagerUnits(machines, 'start');
     }
   } finally {
-    workshop.close();
+    provisioning.close();
   }
 }
 

@@ -34,12 +34,12 @@ export function managerUrl(record: MachineRecord): string {
  * without a cluster; throws `not-found` for workers of an unknown cluster.
  */
 async function clusterFor(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   flags: CreateFlags,
   name: string,
 ): Promise<LocalClusterRecord | undefined> {
   if (!flags.swarm && !flags.swarmMaster) return undefined;
-  const existing = await workshop.store.findCluster(name);
+  const existing = await provisioning.store.findCluster(name);
   if (flags.swarmMaster) {
     const manager = existing?.managers[0];
     if (existing !== undefined && manager !== undefined) return checkSameStore(existing, flags);
@@ -89,8 +89,11 @@ function checkSameStore(cluster: LocalClusterRecord, flags: CreateFlags): LocalC
  * Reserves the machine's name. An unfinished machine of the same name, address and cluster is
  * resumed; throws `conflict` if the name is taken otherwise.
  */
-async function reserve(workshop: ProvisionContext, record: MachineRecord): Promise<MachineRecord> {
-  const { store } = workshop;
+async function reserve(
+  provisioning: ProvisionContext,
+  record: MachineRecord,
+): Promise<MachineRecord> {
+  const { store } = provisioning;
   const existing = await store.find(record.Name);
   const resumes =
     existing !== undefined &&
@@ -111,12 +114,12 @@ async function reserve(workshop: ProvisionContext, record: MachineRecord): Promi
 }
 
 async function joinCluster(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   cluster: LocalClusterRecord,
   master: MachineRecord,
   replaced: LocalClusterRecord | undefined,
 ): Promise<void> {
-  const { store } = workshop;
+  const { store } = provisioning;
   await store.updateCluster(cluster.name, (seen) => {
     const { NodeID: nodeId } = master.HostOptions.SwarmOptions;
     const manager = { name: master.Name, nodeId, url: managerUrl(master) };
@@ -139,12 +142,12 @@ async function joinCluster(
 
 /** Saves Consul's credentials and servers with the cluster before the first machine needs them. */
 async function saveConsul(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   cluster: LocalClusterRecord,
   masters: readonly MachineRecord[],
   flags: CreateFlags,
 ): Promise<void> {
-  const { store } = workshop;
+  const { store } = provisioning;
   const { consulToken: token, consulCa: ca, consulCert: cert, consulKey: key } = flags;
   const named = await readConsulFlagFiles({ token, ca, cert, key });
   await saveConsulFiles(store.home, cluster.name, named);
@@ -159,11 +162,11 @@ async function saveConsul(
 
 /** Reverts the store's changes for a machine that was not created. */
 async function rollBack(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   replaced: LocalClusterRecord | undefined,
 ): Promise<void> {
-  const { store } = workshop;
+  const { store } = provisioning;
   const { Cluster: cluster, Master } = record.HostOptions.SwarmOptions;
   if (Master && replaced !== undefined) {
     await store.updateCluster(cluster, () => replaced);
@@ -184,7 +187,7 @@ async function rollBack(
  * machine leaves no record; a later one leaves a record that `create` or `provision` resumes.
  */
 export async function createMachines(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   names: readonly string[],
   flags: CreateFlags,
   membership: {
@@ -194,7 +197,7 @@ export async function createMachines(
     readonly replaced?: LocalClusterRecord;
   },
 ): Promise<readonly unknown[]> {
-  const { store } = workshop;
+  const { store } = provisioning;
   const { replaced } = membership;
   const inCluster = flags.swarm || flags.swarmMaster;
   const wanted = newRecords(
@@ -202,22 +205,22 @@ export async function createMachines(
     flags,
     inCluster ? { cluster: membership.cluster, newId } : undefined,
   );
-  const cluster = await clusterFor(workshop, flags, membership.cluster);
+  const cluster = await clusterFor(provisioning, flags, membership.cluster);
   const placed = wanted.map((record) => withDiscovery(record, cluster));
   if (flags.genericSshKey !== undefined) await checkKey(flags.genericSshKey);
   const reserved: MachineRecord[] = [];
   try {
-    for (const record of placed) reserved.push(await reserve(workshop, record));
+    for (const record of placed) reserved.push(await reserve(provisioning, record));
     const masters = reserved.filter((record) => record.HostOptions.SwarmOptions.Master);
     if (cluster !== undefined) {
-      await saveConsul(workshop, cluster, masters, flags);
-      for (const master of masters) await joinCluster(workshop, cluster, master, replaced);
+      await saveConsul(provisioning, cluster, masters, flags);
+      for (const master of masters) await joinCluster(provisioning, cluster, master, replaced);
     }
     for (const [index, record] of reserved.entries()) {
-      reserved[index] = await withKey(workshop, record, flags.genericSshKey);
+      reserved[index] = await withKey(provisioning, record, flags.genericSshKey);
     }
   } catch (error) {
-    for (const record of reserved) await withdrawUnsaved(workshop, record, replaced);
+    for (const record of reserved) await withdrawUnsaved(provisioning, record, replaced);
     throw error;
   }
   if (flags.driver === 'none') {
@@ -232,22 +235,22 @@ export async function createMachines(
         Driver: { ...record.Driver, SSHHostKey: machine.session.hostKey },
       });
     const { nodeReady } = membership;
-    const batch = new ProvisionBatch(workshop, progress, { renew: false, nodeReady });
+    const batch = new ProvisionBatch(provisioning, progress, { renew: false, nodeReady });
     return await batch.run(reserved, pin);
   } finally {
     progress.close();
-    for (const record of reserved) await withdrawUnsaved(workshop, record, replaced);
+    for (const record of reserved) await withdrawUnsaved(provisioning, record, replaced);
   }
 }
 
 /** Rolls back a machine without a saved record: it was never changed. */
 async function withdrawUnsaved(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   replaced: LocalClusterRecord | undefined,
 ): Promise<void> {
-  if ((await workshop.store.find(record.Name)) !== undefined) return;
-  await rollBack(workshop, record, replaced);
+  if ((await provisioning.store.find(record.Name)) !== undefined) return;
+  await rollBack(provisioning, record, replaced);
 }
 
 async function checkKey(path: string): Promise<void> {
@@ -257,11 +260,11 @@ async function checkKey(path: string): Promise<void> {
 }
 
 async function withKey(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   keyPath: string | undefined,
 ): Promise<MachineRecord> {
   if (keyPath === undefined) return record;
-  const SSHKeyPath = await workshop.store.copyKey(record.Name, keyPath);
+  const SSHKeyPath = await provisioning.store.copyKey(record.Name, keyPath);
   return { ...record, Driver: { ...record.Driver, SSHKeyPath } };
 }

@@ -73,7 +73,7 @@ const joinTimeoutMs = 45_000;
 
 /** Provisions machines concurrently; the manager that signs for the others may be one of them. */
 export class ProvisionBatch {
-  readonly #workshop: ProvisionContext;
+  readonly #provisioning: ProvisionContext;
   readonly #progress: ProvisionProgress;
   readonly #options: BatchOptions;
   /** Resolves once the batch's manager can sign, rejects if it failed; undefined without one. */
@@ -81,8 +81,8 @@ export class ProvisionBatch {
   #managerMachine: Promise<RemoteMachine> | undefined;
   #signing: Promise<unknown> = Promise.resolve();
 
-  constructor(workshop: ProvisionContext, progress: ProvisionProgress, options: BatchOptions) {
-    this.#workshop = workshop;
+  constructor(provisioning: ProvisionContext, progress: ProvisionProgress, options: BatchOptions) {
+    this.#provisioning = provisioning;
     this.#progress = progress;
     this.#options = options;
   }
@@ -117,7 +117,7 @@ export class ProvisionBatch {
    * True if the batch has the first manager of a cluster, which signs for the cluster's workers.
    */
   async #includesSigner(records: readonly MachineRecord[]): Promise<boolean> {
-    const { store } = this.#workshop;
+    const { store } = this.#provisioning;
     for (const { Name, HostOptions } of records) {
       const cluster = await store.findCluster(HostOptions.SwarmOptions.Cluster);
       if (cluster?.managers[0]?.name === Name) return true;
@@ -140,7 +140,7 @@ export class ProvisionBatch {
     try {
       const { IPAddress, SSHPort, SSHUser } = record.Driver;
       row.step(`waiting for ssh on ${SSHUser}@${IPAddress}:${String(SSHPort)}`);
-      const machine = await this.#workshop.connectTo(record, connectRetryMs);
+      const machine = await this.#provisioning.connectTo(record, connectRetryMs);
       const ready = (await prepare?.(record, machine)) ?? record;
       const engine = await this.#provision(ready, machine, row);
       row.done(`ready at ${engineUrl(record)}, engine ${engine.version}`);
@@ -156,13 +156,13 @@ export class ProvisionBatch {
     machine: RemoteMachine,
     progress: MachineProgress,
   ): Promise<EngineVersion> {
-    const { store } = this.#workshop;
+    const { store } = this.#provisioning;
     const { Cluster: name, IsSwarm, Master } = record.HostOptions.SwarmOptions;
     const cluster = IsSwarm ? await store.findCluster(name) : undefined;
     if (IsSwarm && cluster === undefined) {
       throw new AppError('not-found', `${record.Name}: cluster "${name}" not found in the store`);
     }
-    const authority = await this.#workshop.authority();
+    const authority = await this.#provisioning.authority();
     const signNodes: SignNodes = async (nodes) => {
       if (!Master) return this.#signRemotely(cluster, nodes, progress);
       const signed = await signOnManager(machine, nodes);
@@ -182,14 +182,14 @@ export class ProvisionBatch {
         engineAnchor: authority.engineAnchor,
       },
       authority,
-      credentials: await this.#workshop.credentials(),
-      uploadsFor: async (arch) => this.#workshop.uploadsFor(arch),
+      credentials: await this.#provisioning.credentials(),
+      uploadsFor: async (arch) => this.#provisioning.uploadsFor(arch),
       signNodes,
-      consulFor: async (arch) => this.#workshop.consulFor(arch),
+      consulFor: async (arch) => this.#provisioning.consulFor(arch),
       progress,
       renew: this.#options.renew,
       beforeChanges: async () => store.save({ ...record, Provisioned: false }),
-      signal: this.#workshop.signal,
+      signal: this.#provisioning.signal,
     });
     if (cluster !== undefined) await this.#waitUntilJoined(record, cluster, progress);
     if (Master && cluster?.consulServers !== undefined) {
@@ -207,12 +207,12 @@ export class ProvisionBatch {
     const { NodeID } = record.HostOptions.SwarmOptions;
     progress.step(`joining cluster ${cluster.name}`);
     try {
-      await retryUntil(joinTimeoutMs, this.#workshop.signal, async () => {
+      await retryUntil(joinTimeoutMs, this.#provisioning.signal, async () => {
         if (await this.#options.nodeReady(cluster.name, NodeID)) return;
         throw new Error('the worker runs but the manager does not report the node as ready');
       });
     } catch (error) {
-      this.#workshop.signal?.throwIfAborted();
+      this.#provisioning.signal?.throwIfAborted();
       throw new AppError(
         'unavailable',
         `${record.Name}: did not join cluster "${cluster.name}": ${messageOf(error)}; check "journalctl -u shoal-worker" on it`,
@@ -249,7 +249,9 @@ export class ProvisionBatch {
     let failure: unknown = new AppError('not-found', 'the cluster has no manager');
     for (const name of names) {
       try {
-        const machine = await this.#workshop.connectTo(await this.#workshop.store.load(name));
+        const machine = await this.#provisioning.connectTo(
+          await this.#provisioning.store.load(name),
+        );
         await machine.probeLogin();
         return machine;
       } catch (error) {

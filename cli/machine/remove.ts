@@ -96,7 +96,7 @@ async function leaveCluster(
 }
 
 async function removeOne(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   leaving: ReadonlySet<string>,
   options: RemoveOptions & { readonly progress: MachineProgress },
@@ -107,9 +107,12 @@ async function removeOne(
       progress.step('leaving its cluster');
       await leaveCluster(record, leaving, options);
       const { Master, Cluster } = record.HostOptions.SwarmOptions;
-      await cleanOrSkip(workshop, record, { ...options, isLast: Master && leaving.has(Cluster) });
+      await cleanOrSkip(provisioning, record, {
+        ...options,
+        isLast: Master && leaving.has(Cluster),
+      });
     }
-    await forgetRecord(workshop.store, record);
+    await forgetRecord(provisioning.store, record);
     progress.done('removed');
   } catch (error) {
     progress.failed(messageOf(error));
@@ -118,13 +121,13 @@ async function removeOne(
 }
 
 async function cleanOrSkip(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   options: RemoveOptions & { readonly progress: MachineProgress; readonly isLast: boolean },
 ): Promise<void> {
   try {
     options.progress.step(`connecting to ${record.Driver.IPAddress}`);
-    await clean(await workshop.connectTo(record), options.progress, options.isLast);
+    await clean(await provisioning.connectTo(record), options.progress, options.isLast);
   } catch (error) {
     if (!options.force) {
       throw new AppError(
@@ -167,11 +170,11 @@ async function drainFirst(
  * failures. Throws `conflict` before any change if a cluster would keep members without a manager.
  */
 export async function removeMachines(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   records: readonly MachineRecord[],
   options: RemoveOptions & { readonly progressFor: (name: string) => MachineProgress },
 ): Promise<readonly unknown[]> {
-  const plan = planRemoval(records, await workshop.store.list(), options.force);
+  const plan = planRemoval(records, await provisioning.store.list(), options.force);
   const failures: unknown[] = [];
   const progresses = new Map(records.map(({ Name }) => [Name, options.progressFor(Name)]));
   const progressOf = ({ Name }: MachineRecord): MachineProgress =>
@@ -180,7 +183,7 @@ export async function removeMachines(
   for (const group of [plan.workers, plan.managers]) {
     const settled = await Promise.allSettled(
       group.map(async (record) =>
-        removeOne(workshop, record, plan.dissolvedClusters, {
+        removeOne(provisioning, record, plan.dissolvedClusters, {
           ...options,
           progress: progressOf(record),
         }),

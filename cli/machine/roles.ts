@@ -58,11 +58,11 @@ async function changeCluster(
 }
 
 async function provision(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   work: { readonly progress: ProvisionProgress; readonly nodeReady: NodeReady },
 ): Promise<void> {
-  const batch = new ProvisionBatch(workshop, work.progress, {
+  const batch = new ProvisionBatch(provisioning, work.progress, {
     renew: false,
     nodeReady: work.nodeReady,
   });
@@ -75,11 +75,11 @@ async function provision(
  * which allows a single manager.
  */
 export async function promote(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   name: string,
   work: { readonly progress: ProvisionProgress; readonly nodeReady: NodeReady },
 ): Promise<void> {
-  const { record, cluster } = await memberOf(workshop, name);
+  const { record, cluster } = await memberOf(provisioning, name);
   if (cluster.discovery === undefined) {
     throw new AppError(
       'conflict',
@@ -88,13 +88,13 @@ export async function promote(
   }
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
   const { IPAddress: address } = record.Driver;
-  await changeCluster(workshop, cluster.name, (seen) =>
+  await changeCluster(provisioning, cluster.name, (seen) =>
     withConsulServer(withClusterManager(seen, { name, nodeId, url: managerUrl(record) }), {
       name,
       address,
     }),
   );
-  await provision(workshop, withRole(record, true), work);
+  await provision(provisioning, withRole(record, true), work);
 }
 
 /** Upper bound for the time a stopped manager still counts as alive, ms. */
@@ -102,7 +102,7 @@ const managerExpiryMs = 15_000;
 
 /** Demotes a manager machine to worker. `forget` removes the manager from the cluster. */
 export async function demote(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   name: string,
   work: {
     readonly progress: ProvisionProgress;
@@ -110,28 +110,28 @@ export async function demote(
     readonly forget: (cluster: string, nodeId: string) => Promise<void>;
   },
 ): Promise<void> {
-  const { record, cluster } = await memberOf(workshop, name);
+  const { record, cluster } = await memberOf(provisioning, name);
   assertManager({ record, cluster });
   // The record changes first, so that no client uses the manager while it is being removed.
-  await changeCluster(workshop, cluster.name, (seen) => withoutClusterManager(seen, name));
-  await provision(workshop, withRole(record, false), work);
+  await changeCluster(provisioning, cluster.name, (seen) => withoutClusterManager(seen, name));
+  await provision(provisioning, withRole(record, false), work);
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
-  await retryUntil(managerExpiryMs, workshop.signal, () => work.forget(cluster.name, nodeId));
+  await retryUntil(managerExpiryMs, provisioning.signal, () => work.forget(cluster.name, nodeId));
 }
 
 /** Removes a manager whose machine is lost. `forget` removes the manager from the cluster. */
 export async function forgetManager(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   name: string,
   forget: (cluster: string, nodeId: string) => Promise<void>,
 ): Promise<void> {
-  const { record, cluster } = await memberOf(workshop, name);
+  const { record, cluster } = await memberOf(provisioning, name);
   assertManager({ record, cluster });
   await forget(cluster.name, record.HostOptions.SwarmOptions.NodeID);
-  await changeCluster(workshop, cluster.name, (seen) =>
+  await changeCluster(provisioning, cluster.name, (seen) =>
     withoutClusterManager(withoutConsulServer(seen, name), name),
   );
-  await workshop.store.save(withRole(record, false));
+  await provisioning.store.save(withRole(record, false));
 }
 
 /** A machine whose demotion was interrupted still counts as a manager, so it can be retried. */

@@ -9,7 +9,7 @@ export async function withProvisionContext<T>(
     readonly runtime?: string;
     readonly consulBinary?: string | undefined;
   },
-  body: (workshop: ProvisionContext) => Promise<T>,
+  body: (provisioning: ProvisionContext) => Promise<T>,
 ): Promise<T> {
   const interrupt = new AbortController();
   const stop = (): void => {
@@ -17,7 +17,7 @@ export async function withProvisionContext<T>(
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  const workshop = new ProvisionContext({
+  const provisioning = new ProvisionContext({
     store: new MachineStore(resolveStoreFolder(options.storagePath, process.env)),
     env: process.env,
     runtimePath: options.runtime,
@@ -25,9 +25,9 @@ export async function withProvisionContext<T>(
     signal: interrupt.signal,
   });
   try {
-    return await body(workshop);
+    return await body(provisioning);
   } finally {
-    workshop.close();
+    provisioning.close();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   }

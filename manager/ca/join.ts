@@ -1,4 +1,6 @@
 import type { Clock } from '../common/base/clock.js';
+import type { Fields } from '../common/base/decode.js';
+import { isFields } from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
@@ -189,7 +191,7 @@ const namePattern = /^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$/u;
 const alternativePattern = /^[0-9A-Za-z.:-]{1,253}$/u;
 
 function readRequest(body: unknown): JoinRequest {
-  const fields = (body ?? {}) as Partial<Record<keyof JoinRequest, unknown>>;
+  const fields: Fields = isFields(body) ? body : {};
   const text = (key: keyof JoinRequest, most: number): string => {
     const value = fields[key];
     if (typeof value === 'string' && value !== '' && value.length <= most) return value;
@@ -202,23 +204,27 @@ function readRequest(body: unknown): JoinRequest {
       `node name "${name}": invalid; use at most 63 of 0-9 a-z A-Z . -`,
     );
   }
-  const names = fields.alternativeNames;
-  const isValid =
-    Array.isArray(names) &&
-    names.length <= maxNames &&
-    names.every((item) => typeof item === 'string' && alternativePattern.test(item));
-  if (!isValid)
-    throw new AppError(
-      'invalid',
-      'join: alternativeNames must be an array of DNS names and IP addresses',
-    );
   return {
     tokenId: text('tokenId', 64),
     secret: text('secret', 128),
     request: text('request', 16_384),
     name,
-    alternativeNames: names as readonly string[],
+    alternativeNames: readNames(fields.alternativeNames),
   };
+}
+
+function readNames(names: unknown): readonly string[] {
+  if (Array.isArray(names) && names.length <= maxNames && names.every(isAlternativeName)) {
+    return names;
+  }
+  throw new AppError(
+    'invalid',
+    'join: alternativeNames must be an array of DNS names and IP addresses',
+  );
+}
+
+function isAlternativeName(value: unknown): value is string {
+  return typeof value === 'string' && alternativePattern.test(value);
 }
 
 const windowMs = 60_000;

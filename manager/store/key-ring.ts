@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Fields } from '../common/base/decode.js';
+import { isFields } from '../common/base/decode.js';
 import { AppError, messageOf } from '../common/base/errors.js';
 
 export interface SealingKey {
@@ -109,8 +111,8 @@ export class KeyRing {
     } catch (error) {
       throw this.#unreadable(error);
     }
-    const { current, keys } = (value ?? {}) as { current?: unknown; keys?: unknown };
-    if (typeof current !== 'string' || typeof keys !== 'object' || keys === null) {
+    const { current, keys }: Fields = isFields(value) ? value : {};
+    if (typeof current !== 'string' || !isFields(keys)) {
       throw this.#unreadable(new Error('field current or keys is missing'));
     }
     const found = new Map<string, Buffer>();

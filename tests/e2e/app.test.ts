@@ -1,10 +1,11 @@
+import test from 'ava';
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
-import test from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { E2eCluster, resultOf } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
 import { checkStockDocker } from '../helpers/lab/stock-docker.js';
+import { TodoApp } from '../helpers/lab/todo-app.js';
 
 /*
  * A full scenario on three machines. Each test continues where the one before it stopped, because
@@ -12,6 +13,7 @@ import { checkStockDocker } from '../helpers/lab/stock-docker.js';
  */
 
 let cluster: E2eCluster;
+let app: TodoApp;
 let clean: string;
 
 const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
@@ -19,62 +21,13 @@ const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 test.before(async () => {
   if (!hasLab) return;
   cluster = await E2eCluster.create('apptest', '10.98.106');
-  clean = await traces();
+  app = new TodoApp(cluster);
+  clean = await app.traces();
 });
 
 test.after.always(async () => {
   if (hasLab) await cluster.remove();
 });
-
-/** Everything of ours on the machines, as one text. */
-async function traces(): Promise<string> {
-  const script = [
-    'docker ps -a --format "container {{.Names}}"',
-    'docker network ls --format "network {{.Name}}"',
-    'docker volume ls --format "volume {{.Name}}"',
-    'ip -o link show | cut -d: -f2 | grep -E " (sh|shvx)[0-9]" | sed "s/^/link/"',
-    'bridge fdb show | grep -E "dev shvx" | sed "s/^/fdb /"',
-    'nft list tables | grep -E " shoal"',
-    'true',
-  ].join('\n');
-  const seen = await cluster.outputOnAll(['sh', '-c', script]);
-  return [...seen].map(([name, text]) => `${name}\n${text}`).join('');
-}
-
-/** Base URL of the front end with that index. */
-async function front(index: number): Promise<string> {
-  return `http://${(await cluster.output(['port', '--index', String(index), 'todoApp', '3000'])).trim()}`;
-}
-
-async function get(url: string): Promise<unknown> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-  return answer.json();
-}
-
-/** Waits until a front end lists an item, which it reads from the lagging replica. */
-async function waitForItem(index: number, item: string): Promise<void> {
-  await waitFor(`front end ${index} to show ${item}`, async () => {
-    const list = await get(`${await front(index)}/read/todo`);
-    return Array.isArray(list) && list.includes(item);
-  });
-}
-
-async function insert(index: number, item: string): Promise<void> {
-  await waitFor(`front end ${index} to take ${item}`, async () => {
-    await get(`${await front(index)}/insert/todo/${item}`);
-    return true;
-  });
-}
-
-/** `name@node` of every running container, sorted. */
-async function placed(): Promise<readonly string[]> {
-  const rows = await cluster.ps();
-  return rows
-    .filter(({ State }) => State === 'running')
-    .map(({ Name, Node }) => `${Name}@${Node}`)
-    .sort();
-}
 
 /** Asserts exit code 1 and a matching last line on standard error, without a stack trace. */
 function refused(
@@ -103,8 +56,8 @@ machineTest(
         'todo-app-todoApp-1 running',
       ],
     );
-    await insert(1, 'milk');
-    await waitForItem(1, 'milk');
+    await app.insert(1, 'milk');
+    await app.waitForItem(1, 'milk');
     const second = await cluster.run(['up', '-d']);
     t.is(second.code, 0, second.stderr);
     t.regex(second.stderr, /Container todo-app-todoApp-1 {2}Running/u);
@@ -121,10 +74,10 @@ machineTest('three front ends run on three machines and show the same items', as
     .filter(({ Service }) => Service === 'todoApp')
     .map(({ Node }) => Node);
   t.deepEqual([...nodes].sort(), ['node-1', 'node-2', 'node-3']);
-  await insert(2, 'bread');
+  await app.insert(2, 'bread');
   for (const index of [1, 2, 3]) {
-    await waitForItem(index, 'milk');
-    await waitForItem(index, 'bread');
+    await app.waitForItem(index, 'milk');
+    await app.waitForItem(index, 'bread');
   }
 });
 
@@ -210,7 +163,7 @@ machineTest('a crashed container is restarted, and the restart is counted', asyn
     ),
   );
   t.like(again, { Restarts: 1, ID: row?.ID ?? '' });
-  await waitForItem(2, 'milk');
+  await app.waitForItem(2, 'milk');
 });
 
 machineTest('killing workers and the manager leaves every container running', async (t) => {
@@ -230,7 +183,7 @@ machineTest('killing workers and the manager leaves every container running', as
       .split('\n')
       .every((line) => line.endsWith(' Ready'));
   });
-  await waitFor('all containers to be reported', async () => (await placed()).length === 5);
+  await waitFor('all containers to be reported', async () => (await app.placed()).length === 5);
   t.deepEqual(
     await cluster.outputOnAll([
       'sh',
@@ -239,8 +192,8 @@ machineTest('killing workers and the manager leaves every container running', as
     ]),
     before,
   );
-  await insert(3, 'butter');
-  await waitForItem(1, 'butter');
+  await app.insert(3, 'butter');
+  await app.waitForItem(1, 'butter');
 });
 
 machineTest('a lost machine that returns loses no data and runs no slot twice', async (t) => {
@@ -249,11 +202,11 @@ machineTest('a lost machine that returns loses no data and runs no slot twice', 
   const victim = ['node-3', 'node-2'].find((name) => name !== keeper) ?? '';
   await cluster.lab.machine(victim).kill();
   await waitFor('everything to run elsewhere', async () => {
-    const now = await placed();
+    const now = await app.placed();
     return now.length === 5 && now.every((line) => !line.endsWith(`@${victim}`));
   });
-  await insert(1, 'eggs');
-  for (const index of [1, 2, 3]) await waitForItem(index, 'eggs');
+  await app.insert(1, 'eggs');
+  for (const index of [1, 2, 3]) await app.waitForItem(index, 'eggs');
   await cluster.lab.machine(victim).boot();
   await cluster.lab.machine(victim).ready();
   await waitFor('the machine to be ready again', async () =>
@@ -266,8 +219,8 @@ machineTest('a lost machine that returns loses no data and runs no slot twice', 
     const names = [...seen.values()].join('').trim().split('\n').sort();
     return names.length === 5 && new Set(names).size === 5;
   });
-  for (const index of [1, 2, 3]) await waitForItem(index, 'milk');
-  t.is((await placed()).length, 5);
+  for (const index of [1, 2, 3]) await app.waitForItem(index, 'milk');
+  t.is((await app.placed()).length, 5);
 });
 
 machineTest('invalid input gives a one-line error and changes nothing', async (t) => {
@@ -346,15 +299,15 @@ machineTest('a volume keeps its data and its node across down and up', async (t)
 });
 
 machineTest('stopped containers restart on their nodes, killed ones only with up', async (t) => {
-  const before = await placed();
+  const before = await app.placed();
   t.is((await cluster.run(['stop', 'todoApp'])).code, 0);
-  t.deepEqual((await placed()).length, 2);
+  t.deepEqual((await app.placed()).length, 2);
   t.is((await cluster.run(['start'])).code, 0);
-  t.deepEqual(await placed(), before);
+  t.deepEqual(await app.placed(), before);
   t.is((await cluster.run(['kill', 'redis-slave'])).code, 0);
-  await waitFor('redis-slave to exit', async () => (await placed()).length === 4);
+  await waitFor('redis-slave to exit', async () => (await app.placed()).length === 4);
   t.is((await cluster.run(['up', '-d', '--wait'])).code, 0);
-  t.is((await placed()).length, 5);
+  t.is((await app.placed()).length, 5);
 });
 
 machineTest('up in the foreground shows the output and stops everything on Ctrl-C', async (t) => {
@@ -388,9 +341,9 @@ machineTest('down -v leaves no trace on any machine', async (t) => {
   t.regex(down.stderr, /Network todo-app_default {2}Removed/u);
   t.deepEqual(await cluster.ps(), []);
   // Workers delete the last nftables table after they have reported the network as removed.
-  await waitFor('every trace to be gone', async () => (await traces()) === clean, {
+  await waitFor('every trace to be gone', async () => (await app.traces()) === clean, {
     timeoutMs: 15_000,
   }).catch(async () => {
-    t.is(await traces(), clean);
+    t.is(await app.traces(), clean);
   });
 });

@@ -332,8 +332,8 @@ machineTest('a disk that fills up during the upload leaves no partial file', asy
     'mkdir -p /opt/shoal && mount -t tmpfs -o size=40m tmpfs /opt/shoal',
   ]);
   t.teardown(async () => bare().exec(['umount', '/opt/shoal']));
-  const workshop = new ProvisionContext({ store: new MachineStore(program.home), env: {} });
-  const uploads = await workshop.uploadsFor(process.arch);
+  const provisioning = new ProvisionContext({ store: new MachineStore(program.home), env: {} });
+  const uploads = await provisioning.uploadsFor(process.arch);
   const session = await SshSession.connect(
     { name: 'web', host: bare().address, port: 22, user: 'ann', keyPath: bare().keyPath },
     { timeoutMs: 10_000 },

@@ -75,12 +75,12 @@ function roleCommand(
       const roles = await import('../../machine/roles.js');
       const { ProvisionProgress } = await import('../../output/machine-progress.js');
       const options = machineFlags(cli);
-      await withProvisionContext({ ...options, ...flags }, async (workshop) => {
+      await withProvisionContext({ ...options, ...flags }, async (provisioning) => {
         const progress = new ProvisionProgress(process.stdout);
         const forget = forgetManagerIn(options);
         const work = { progress, nodeReady: nodeReadyIn(options), forget };
         try {
-          for (const machine of names) await roles[name](workshop, machine, work);
+          for (const machine of names) await roles[name](provisioning, machine, work);
         } finally {
           progress.close();
         }
@@ -99,9 +99,9 @@ function removeCommand(cli: Cli): Command {
       const { forgetManager } = await import('../../machine/roles.js');
       const { forgetManagerIn } = await import('../../machine/cluster-calls.js');
       const options = machineFlags(cli);
-      await withProvisionContext(options, async (workshop) => {
+      await withProvisionContext(options, async (provisioning) => {
         for (const machine of names) {
-          await forgetManager(workshop, machine, forgetManagerIn(options));
+          await forgetManager(provisioning, machine, forgetManagerIn(options));
         }
       });
       cli.stdout.write(names.map((machine) => `${machine}\n`).join(''));

@@ -13,17 +13,17 @@ export async function runMachineCreate(
   names: readonly string[],
   options: CreateOptions,
 ): Promise<void> {
-  await withProvisionContext(options, async (workshop) => {
+  await withProvisionContext(options, async (provisioning) => {
     const requested = options.cluster ?? process.env.SHOAL_CLUSTER ?? '';
-    const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
+    const current = options.swarmMaster ? undefined : await provisioning.store.currentCluster();
     const cluster = requested === '' ? (current ?? 'default') : requested;
     checkClusterName(cluster);
     if (options.restore !== undefined) {
       const { restoreCluster } = await import('./restore.js');
-      await restoreCluster(workshop, names, { ...options, restore: options.restore }, cluster);
+      await restoreCluster(provisioning, names, { ...options, restore: options.restore }, cluster);
       return;
     }
-    const failures = await createMachines(workshop, names, options, {
+    const failures = await createMachines(provisioning, names, options, {
       cluster,
       nodeReady: nodeReadyIn(options),
     });
@@ -42,8 +42,8 @@ export async function provisionAgain(
     if (!(await confirmOnTerminal('Regenerate TLS machine certs?  Warning: this is irreversible.')))
       return;
   }
-  await withProvisionContext(options, async (workshop) => {
-    const records = await Promise.all(names.map(async (name) => workshop.store.load(name)));
+  await withProvisionContext(options, async (provisioning) => {
+    const records = await Promise.all(names.map(async (name) => provisioning.store.load(name)));
     const unmanaged = records.find((record) => record.DriverName === 'none');
     if (unmanaged !== undefined) {
       throw new AppError(
@@ -53,7 +53,7 @@ export async function provisionAgain(
     }
     const progress = new ProvisionProgress(process.stdout, options.progress);
     try {
-      const failures = await new ProvisionBatch(workshop, progress, {
+      const failures = await new ProvisionBatch(provisioning, progress, {
         renew,
         nodeReady: nodeReadyIn(options),
       }).run(records);

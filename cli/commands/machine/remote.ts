@@ -15,8 +15,8 @@ import { defaultMachine, openMachineStore } from '../../inventory/open-store.js'
 const connectTimeoutMs = 10_000;
 
 async function connect(store: MachineStore, name: string): Promise<SshSession> {
-  const workshop = new ProvisionContext({ store, env: process.env });
-  const target = await workshop.target(await store.load(name));
+  const provisioning = new ProvisionContext({ store, env: process.env });
+  const target = await provisioning.target(await store.load(name));
   return SshSession.connect(target, { timeoutMs: connectTimeoutMs });
 }
 

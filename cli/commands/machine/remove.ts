@@ -17,16 +17,16 @@ export async function remove(names: readonly string[], options: RemoveFlags): Pr
   if (names.length === 0) {
     throw new AppError('invalid', 'expected to get one or more machine names as arguments');
   }
-  await withProvisionContext(options, async (workshop) => {
+  await withProvisionContext(options, async (provisioning) => {
     const wanted = [...new Set(names)];
-    const records = await Promise.all(wanted.map(async (name) => workshop.store.load(name)));
+    const records = await Promise.all(wanted.map(async (name) => provisioning.store.load(name)));
     if (!options.force && !options.y) {
       process.stdout.write(`About to remove ${wanted.join(', ')}\n`);
       if (!(await confirmOnTerminal('Are you sure?'))) return;
     }
     const progress = new ProvisionProgress(process.stdout);
     try {
-      const failures = await removeMachines(workshop, records, {
+      const failures = await removeMachines(provisioning, records, {
         force: options.force,
         forgetNode: forgetNodeIn(options),
         drainNodes: drainNodesIn(options),

@@ -23,33 +23,34 @@ import type { CreateOptions } from '../../machine/create-options.js';
 type RestoreOptions = CreateOptions & { readonly restore: string };
 
 export async function restoreCluster(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   names: readonly string[],
   options: RestoreOptions,
   clusterName: string,
 ): Promise<void> {
-  const { store } = workshop;
+  const { store } = provisioning;
   const [name = ''] = names;
-  const cluster = await clusterToRestore(workshop, clusterName, names);
+  const cluster = await clusterToRestore(provisioning, clusterName, names);
   await checkBackup(options, cluster);
   const lost = cluster.managers.filter((manager) => manager.name !== name);
   const unreachable: string[] = [];
   for (const manager of lost) {
     const record = await store.find(manager.name);
-    if (record !== undefined && !(await retire(workshop, record))) unreachable.push(record.Name);
+    if (record !== undefined && !(await retire(provisioning, record)))
+      unreachable.push(record.Name);
   }
-  const failures = await createMachines(workshop, names, options, {
+  const failures = await createMachines(provisioning, names, options, {
     cluster: clusterName,
     nodeReady: nodeReadyIn(options),
     replaced: cluster,
   });
   if (failures.length > 0) throw joinFailures(failures, names.length);
-  await fillStore(workshop, await store.load(name), options);
+  await fillStore(provisioning, await store.load(name), options);
   for (const manager of lost) {
     const record = await store.find(manager.name);
     if (record !== undefined) await store.save(withRole(record, false));
   }
-  await updateOtherMachines(workshop, clusterName, [name, ...unreachable], options);
+  await updateOtherMachines(provisioning, clusterName, [name, ...unreachable], options);
 }
 
 async function clusterToRestore(
@@ -102,9 +103,9 @@ const keyPath = `${remotePaths.data}/manager/cluster.key`;
  * Stops and disables the old manager if it is reachable; two managers with separate stores would
  * cause a split brain. Returns false with a warning if the machine does not answer.
  */
-async function retire(workshop: ProvisionContext, record: MachineRecord): Promise<boolean> {
+async function retire(provisioning: ProvisionContext, record: MachineRecord): Promise<boolean> {
   try {
-    const machine = await workshop.connectTo(record);
+    const machine = await provisioning.connectTo(record);
     await machine.probeLogin();
     await machine.run('stop the old manager', [
       'systemctl',
@@ -122,11 +123,11 @@ async function retire(workshop: ProvisionContext, record: MachineRecord): Promis
 }
 
 async function fillStore(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   record: MachineRecord,
   { restore, restoreKey }: RestoreOptions,
 ): Promise<void> {
-  const machine = await workshop.connectTo(record);
+  const machine = await provisioning.connectTo(record);
   await machine.probeLogin();
   await controlManagerUnits([machine], 'stop');
   try {
@@ -154,12 +155,12 @@ async function readKey(path: string): Promise<string> {
  * address.
  */
 async function updateOtherMachines(
-  workshop: ProvisionContext,
+  provisioning: ProvisionContext,
   cluster: string,
   excluded: readonly string[],
   options: RestoreOptions,
 ): Promise<void> {
-  const all = await workshop.store.list();
+  const all = await provisioning.store.list();
   const others = all.filter(
     ({ Name, HostOptions: { SwarmOptions: swarm } }) =>
       swarm.IsSwarm && swarm.Cluster === cluster && !excluded.includes(Name),
@@ -167,7 +168,7 @@ async function updateOtherMachines(
   const progress = new ProvisionProgress(process.stdout, options.progress);
   try {
     const work = { renew: false, nodeReady: nodeReadyIn(options) };
-    const failures = await new ProvisionBatch(workshop, progress, work).run(others);
+    const failures = await new ProvisionBatch(provisioning, progress, work).run(others);
     if (failures.length > 0) throw joinFailures(failures, others.length);
   } finally {
     progress.close();

@@ -1,9 +1,8 @@
+import forge from 'node-forge';
+import test from 'ava';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
-import test from 'ava';
-import forge from 'node-forge';
 import type { AppError } from '../../../manager/common/base/errors.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
 import { fingerprintOf, parseToken } from '../../../manager/common/pki/join-token.js';
@@ -13,16 +12,12 @@ import { authorityId, certificatesOf } from '../../../manager/common/pki/pki-pee
 import {
   clusterAuthoritySubject,
   createPrivateKey,
-  createRequest,
   peerIdentity,
   signRequest,
   validityFor,
 } from '../../../manager/common/pki/pki.js';
 import { apiPaths } from '../../../manager/common/protocol/messages.js';
-import type { JoinResponse, JoinRequest } from '../../../manager/common/protocol/security.js';
 import { ManagerHttpClient } from '../../../manager/common/protocol/transport-call.js';
-import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
-import { dial } from '../../../manager/common/protocol/transport.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
@@ -30,6 +25,7 @@ import { isManagerOf } from '../../helpers/pki/pki.js';
 import { temporaryFolder, writeManager } from '../../helpers/pki/pki-folder.js';
 import { realWorker } from '../../helpers/managers/real-worker.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
+import { anonymousGet, openSession, sendJoin } from '../../helpers/pki/uncertified-requests.js';
 import { until } from '../../helpers/until.js';
 
 let pki: TestPki;
@@ -71,60 +67,6 @@ async function refusal(t: ExecutionContext, work: Promise<unknown>): Promise<App
   return error;
 }
 
-function knock(port: number, tls: TlsMaterial): Promise<unknown> {
-  return dial({
-    address: `127.0.0.1:${port}`,
-    path: apiPaths.session,
-    tls,
-    verifyPeer: isManagerOf('c1'),
-    keepAlive: 'stream',
-  });
-}
-
-/** Sends a join request without a client certificate. */
-async function join(
-  t: ExecutionContext,
-  port: number,
-  text: string,
-  changes: Partial<JoinRequest> = {},
-): Promise<{ readonly answer: JoinResponse; readonly key: string }> {
-  const { id: tokenId, secret } = parseToken(text);
-  const key = await createPrivateKey();
-  const caller = new ManagerHttpClient({
-    address: `127.0.0.1:${port}`,
-    tls: { ca: pki.ca, cert: '', key: '' },
-    verifyPeer: isManagerOf('c1'),
-  });
-  t.teardown(() => {
-    caller.close();
-  });
-  const request = await createRequest(key, 'x');
-  const body = {
-    tokenId,
-    secret,
-    request,
-    name: 'fresh',
-    alternativeNames: ['10.0.0.9'],
-    ...changes,
-  };
-  const answer = await caller.call({ path: apiPaths.join, body, timeoutMs: 25_000 });
-  return { answer: answer as JoinResponse, key };
-}
-
-async function anonymousGet(port: number, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-    });
-    let text = '';
-    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    socket.once('end', () => {
-      resolve(text);
-    });
-    socket.once('error', reject);
-  });
-}
-
 test.serial(
   'a join token admits machines with IDs chosen by the manager until its uses are spent',
   async (t) => {
@@ -135,7 +77,7 @@ test.serial(
       label: 'rack 7',
     });
     t.is(parseToken(text).fingerprint, fingerprintOf(pki.ca));
-    const { answer, key } = await join(t, manager.port, text);
+    const { answer, key } = await sendJoin(t, { ca: pki.ca, port: manager.port }, text);
     const [leaf] = certificatesOf(answer.chain);
     t.true(leaf?.subject.includes(`CN=${answer.nodeId}\nOU=worker\nO=c1`));
     t.is(leaf?.subjectAltName, 'IP Address:10.0.0.9');
@@ -144,7 +86,10 @@ test.serial(
       tls: { ca: pki.ca, cert: answer.chain, key },
     });
     await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
-    const again = await refusal(t, join(t, manager.port, text, { name: 'second' }));
+    const again = await refusal(
+      t,
+      sendJoin(t, { ca: pki.ca, port: manager.port }, text, { name: 'second' }),
+    );
     t.is(again.kind, 'forbidden');
     t.regex(again.message, /no uses left/);
     const [listed] = await manager.call('token.list', {});
@@ -153,7 +98,10 @@ test.serial(
     // After removal the node is disconnected at once and its certificate is rejected.
     await manager.call('node.remove', { node: 'fresh', force: true });
     t.is((await worker.ended).code, 4410);
-    const removed = await refusal(t, knock(manager.port, { ca: pki.ca, cert: answer.chain, key }));
+    const removed = await refusal(
+      t,
+      openSession(manager.port, { ca: pki.ca, cert: answer.chain, key }),
+    );
     t.regex(removed.message, /was removed from cluster test/);
   },
 );
@@ -163,20 +111,33 @@ test.serial(
   async (t) => {
     const { manager } = await stage(t);
     const { text, token } = await manager.call('token.create', { ttlMs: 60_000 });
-    const wrong = await refusal(t, join(t, manager.port, text, { secret: 'x'.repeat(43) }));
+    const wrong = await refusal(
+      t,
+      sendJoin(t, { ca: pki.ca, port: manager.port }, text, { secret: 'x'.repeat(43) }),
+    );
     t.is(wrong.kind, 'forbidden');
     t.false(wrong.message.includes(parseToken(text).secret));
     const rotated = await manager.call('token.rotate', { id: token.id });
-    t.regex((await refusal(t, join(t, manager.port, text))).message, /unknown/);
-    await t.notThrowsAsync(join(t, manager.port, rotated.text));
     t.regex(
-      (await refusal(t, join(t, manager.port, rotated.text, { request: 'no request' }))).message,
+      (await refusal(t, sendJoin(t, { ca: pki.ca, port: manager.port }, text))).message,
+      /unknown/,
+    );
+    await t.notThrowsAsync(sendJoin(t, { ca: pki.ca, port: manager.port }, rotated.text));
+    t.regex(
+      (
+        await refusal(
+          t,
+          sendJoin(t, { ca: pki.ca, port: manager.port }, rotated.text, { request: 'no request' }),
+        )
+      ).message,
       /certificate request .*: malformed|taken by node|name fresh/,
     );
     await manager.call('token.remove', { id: token.id });
     const messages: string[] = [];
     for (let count = 0; count < 12; count += 1) {
-      messages.push((await refusal(t, join(t, manager.port, rotated.text))).message);
+      messages.push(
+        (await refusal(t, sendJoin(t, { ca: pki.ca, port: manager.port }, rotated.text))).message,
+      );
     }
     t.regex(messages[0] ?? '', /join token: unknown/);
     t.regex(messages.at(-1) ?? '', /join: too many failed attempts; retry in a minute/);
@@ -200,9 +161,15 @@ test.serial(
       t.regex(await anonymousGet(manager.port, path), /403[^]*no client certificate was presented/);
     }
     const { text } = await manager.call('token.create', { ttlMs: 60_000 });
-    const long = await refusal(t, join(t, manager.port, text, { name: 'x'.repeat(100_000) }));
+    const long = await refusal(
+      t,
+      sendJoin(t, { ca: pki.ca, port: manager.port }, text, { name: 'x'.repeat(100_000) }),
+    );
     t.regex(long.message, /request body is larger than 64 KiB/);
-    const odd = await refusal(t, join(t, manager.port, text, { name: '../../etc' }));
+    const odd = await refusal(
+      t,
+      sendJoin(t, { ca: pki.ca, port: manager.port }, text, { name: '../../etc' }),
+    );
     t.regex(odd.message, /node name .* invalid/);
   },
 );
@@ -271,7 +238,7 @@ test.serial(
     const [, issuer] = certificatesOf(await readFile(worker.paths.cert, 'utf8'));
     t.is(issuer === undefined ? '' : authorityId(issuer), after.authority.id);
     t.is((await readKeyPair(intermediate)).cert, issuer === undefined ? '' : issuer.toString());
-    const error = await refusal(t, knock(manager.port, { ca: pki.ca, ...old }));
+    const error = await refusal(t, openSession(manager.port, { ca: pki.ca, ...old }));
     t.regex(error.message, /worker w1: signed by a CA that was replaced; provision/);
     t.deepEqual(
       (await manager.call('node.list', {})).map(({ status }) => status.state),
@@ -345,7 +312,7 @@ test.serial('finishing a rotation waits for disconnected nodes unless forced', a
   t.is(late.kind, 'conflict');
   t.regex(late.message, /slow \((away|old)\)/);
   await t.notThrowsAsync(manager.call('ca.finish', { force: true }));
-  const error = await refusal(t, knock(manager.port, await pki.node('worker', 'w3')));
+  const error = await refusal(t, openSession(manager.port, await pki.node('worker', 'w3')));
   t.regex(error.message, /CA that was replaced/);
 });
 
@@ -359,7 +326,7 @@ test.serial('a refused CA is detected even if the chain presents another CA', as
   const key = await createPrivateKey();
   const leaf = forgeLeaf(key);
   for (const chain of [leaf + next + pki.authority.cert, leaf + pki.authority.cert + next]) {
-    const error = await refusal(t, knock(manager.port, { ca: pki.ca, cert: chain, key }));
+    const error = await refusal(t, openSession(manager.port, { ca: pki.ca, cert: chain, key }));
     t.is(error.kind, 'forbidden');
   }
 });

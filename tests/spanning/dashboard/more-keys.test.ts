@@ -1,87 +1,22 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { InputReader, parseInput } from '../../../cli/dashboard/terminal-input.js';
-import type { InkKeyFlags } from '../../../cli/dashboard/terminal-input.js';
+import { InputReader } from '../../../cli/dashboard/terminal-input.js';
 import {
   completeLine,
   completions,
 } from '../../../cli/dashboard/view-model/update/command-line.js';
 import { differences } from '../../../cli/dashboard/view-model/describe/differences.js';
 import { namedKey, textKey } from '../../../cli/dashboard/view-model/update/key.js';
-import { ListCache } from '../../../cli/dashboard/view-model/state/list-cache.js';
-import type { Effect, State } from '../../../cli/dashboard/view-model/state/model.js';
-import { initialState, topScreen } from '../../../cli/dashboard/view-model/state/model.js';
-import type { MouseEvent } from '../../../cli/dashboard/view-model/update/on-mouse.js';
-import { onMouse } from '../../../cli/dashboard/view-model/update/on-mouse.js';
-import { paintFrame } from '../../../cli/dashboard/view-model/paint/paint.js';
-import { parsePreferences } from '../../../cli/dashboard/view-model/state/preferences.js';
+import { topScreen } from '../../../cli/dashboard/view-model/state/model.js';
 import { onKey } from '../../../cli/dashboard/view-model/update/update.js';
-import type { RenderContext } from '../../../cli/dashboard/view-model/state/view.js';
-import type { ClusterState } from '../../../cli/dashboard/view-model/state/cluster-state.js';
 import type { UpdateStatus } from '../../../manager/common/model/service.js';
+import { DashboardSession, noFlags } from '../../helpers/fakes/dashboard-session.js';
 import { lookAt, simulatedWorld, worldNow } from '../../helpers/fakes/world.js';
 
-class Session {
-  readonly world: ClusterState;
-  readonly listings = new ListCache();
-  readonly effects: Effect[] = [];
-  readonly preferences: RenderContext['preferences'];
-  state: State = initialState({ columns: 120, rows: 30 });
-
-  constructor(world: ClusterState, preferences: object = {}) {
-    this.world = world;
-    this.preferences = parsePreferences(preferences);
-  }
-
-  get look(): RenderContext {
-    const { preferences } = this;
-    return {
-      ...lookAt(this.world),
-      ...(preferences && { preferences }),
-      project: this.state.project,
-    };
-  }
-
-  type(...keys: readonly (string | ReturnType<typeof namedKey>)[]): this {
-    for (const key of keys) {
-      const ctrl = typeof key === 'string' && key.startsWith('ctrl-');
-      const pressed = typeof key === 'string' ? textKey(key.replace('ctrl-', ''), ctrl) : key;
-      this.#take(onKey(this.state, pressed, this.look, this.listings));
-    }
-    return this;
-  }
-
-  mouse(event: MouseEvent): this {
-    this.#take(onMouse(this.state, event, this.look, this.listings));
-    return this;
-  }
-
-  #take({ state, effects }: { state: State; effects: readonly Effect[] }): void {
-    this.state = state;
-    this.effects.push(...effects);
-  }
-
-  get lines(): readonly string[] {
-    return paintFrame(this.state, this.look, this.listings).map((line) =>
-      line.map(({ text }) => text).join(''),
-    );
-  }
-
-  get cursor(): string {
-    return this.lines.find((line) => line.startsWith(' >') || line.startsWith('+>')) ?? '';
-  }
-
-  requests(): unknown {
-    const { mode } = this.state;
-    return mode.kind === 'confirm' ? mode.action.requests : undefined;
-  }
-}
-
 const small = { nodes: 3, services: 12, replicas: 2 };
-const click = (column: number, row: number): MouseEvent => ({ what: 'click', column, row });
 
 test('restart, stop and kill of a task affect only that task', (t) => {
-  const session = new Session(simulatedWorld(small)).type('5', 'j', 'r');
+  const session = new DashboardSession(simulatedWorld(small)).type('5', 'j', 'r');
   t.deepEqual(session.requests(), [
     {
       name: 'service.restart',
@@ -101,7 +36,7 @@ test('restart, stop and kill of a task affect only that task', (t) => {
 });
 
 test('[ and ] restrict every list to a project and lift the restriction', (t) => {
-  const session = new Session(simulatedWorld(small)).type('4', ']');
+  const session = new DashboardSession(simulatedWorld(small)).type('4', ']');
   t.is(session.state.project, 'shop1');
   t.false(session.lines.some((line) => line.includes('web11')));
   session.type(']');
@@ -112,69 +47,16 @@ test('[ and ] restrict every list to a project and lift the restriction', (t) =>
 });
 
 test('tab cycles through the sections of the overview, and enter opens one', (t) => {
-  const session = new Session(simulatedWorld(small)).type(namedKey('tab'));
+  const session = new DashboardSession(simulatedWorld(small)).type(namedKey('tab'));
   t.true(session.lines.some((line) => line.startsWith('> Services by CPU')));
   session.type(namedKey('enter'));
   const top = topScreen(session.state);
   t.is(top.kind === 'list' ? top.view : top.kind, 'services');
 });
 
-test('a click selects, a second click opens, a title sorts, and the wheel moves', (t) => {
-  const session = new Session(simulatedWorld(small)).type('4').mouse(click(4, 5));
-  t.true(session.cursor.includes('web3'));
-  session.mouse({ what: 'wheelDown', column: 0, row: 9 });
-  t.true(session.cursor.includes('web6'));
-  session.mouse({ what: 'wheelUp', column: 0, row: 9 });
-  t.true(session.cursor.includes('web3'));
-  const titles = session.lines[2] ?? '';
-  session.mouse(click(titles.indexOf('CPU%') + 1, 2));
-  t.true(session.lines[2]?.includes('CPU%↓'));
-  session.mouse(click(titles.indexOf('CPU%') + 1, 2));
-  t.true(session.lines[2]?.includes('CPU%↑'));
-  const at = session.lines.findIndex((line) => line === session.cursor);
-  session.mouse(click(4, at));
-  const top = topScreen(session.state);
-  t.is(top.kind === 'list' ? top.view : top.kind, 'tasks');
-});
-
-test('clicks outside rows and during a confirmation are ignored', (t) => {
-  const session = new Session(simulatedWorld(small)).type('4');
-  const before = session.state;
-  session.mouse(click(0, 0)).mouse(click(5, 29)).mouse(click(500, 2));
-  t.deepEqual(session.state, before);
-  session.type('S').mouse(click(4, 5));
-  t.is(session.state.mode.kind, 'confirm');
-});
-
-const noFlags: InkKeyFlags = {
-  upArrow: false,
-  downArrow: false,
-  leftArrow: false,
-  rightArrow: false,
-  pageUp: false,
-  pageDown: false,
-  return: false,
-  escape: false,
-  ctrl: false,
-  tab: false,
-  backspace: false,
-  delete: false,
-  meta: false,
-};
-
-test('mouse reports are parsed, and releases and broken reports are ignored', (t) => {
-  t.deepEqual(parseInput('[<0;5;7M', noFlags), { kind: 'mouse', events: [click(4, 6)] });
-  t.deepEqual(parseInput('[<65;1;1M', noFlags), {
-    kind: 'mouse',
-    events: [{ what: 'wheelDown', column: 0, row: 0 }],
-  });
-  t.deepEqual(parseInput('[<0;5;7m', noFlags), { kind: 'mouse', events: [] });
-  t.deepEqual(parseInput('[<0;5', noFlags), { kind: 'mouse', events: [] });
-});
-
 test('a hotkey runs its command with the selected row, and a bad template is reported', (t) => {
   const hotkeys = { 'ctrl-t': 'exec --index {{.Slot}} {{.Service}} sh', x: 'ps {{.Nope}}' };
-  const session = new Session(simulatedWorld(small), { hotkeys });
+  const session = new DashboardSession(simulatedWorld(small), { hotkeys });
   session.state = { ...session.state };
   const look = { ...session.look, commands: [{ name: 'exec', summary: '' }] };
   session.type('5');
@@ -218,7 +100,7 @@ test('secrets are listed with their services and never with their content', (t) 
   const user = aService('api', { project: 'shop1', task: { container: { files: [file] } } });
   world.applyWatch({ kind: 'put', table: 'services', object: user });
   world.applyWatch({ kind: 'put', table: 'secrets', object: secret });
-  const session = new Session(world);
+  const session = new DashboardSession(world);
   session.state = { ...session.state };
   for (const key of ':secrets') session.type(key);
   session.type(namedKey('enter'));
@@ -237,15 +119,15 @@ test('R replaces the tasks of a service, B rolls it back; both show the effect a
   const service = aService('web', { project: 'shop', replicas: 2, task: image('2') });
   world.applyWatch({ kind: 'put', table: 'services', object: service });
   const args = { project: 'shop', services: ['web'] };
-  const roll = new Session(world).type('4', 'R');
+  const roll = new DashboardSession(world).type('4', 'R');
   t.deepEqual(roll.requests(), [{ name: 'service.roll', args }]);
   t.true(roll.lines.some((line) => line.includes('new ones of the same spec, 1 at a time')));
-  const none = new Session(world).type('4', 'B');
+  const none = new DashboardSession(world).type('4', 'B');
   t.is(none.requests(), undefined);
   t.true(none.lines.some((line) => line.includes('shop/web has no previous spec')));
   const changed = { ...service, previousSpec: former.spec };
   world.applyWatch({ kind: 'put', table: 'services', object: changed });
-  const back = new Session(world).type('4', 'B');
+  const back = new DashboardSession(world).type('4', 'B');
   t.deepEqual(back.requests(), [{ name: 'service.rollback', args }]);
   t.true(back.lines.some((line) => line.includes('web:2 back to web:1, 1 at a time')));
 });
@@ -258,10 +140,10 @@ test('the state of an update is shown in the list and the description of a servi
   const message = 'web.1 on n1: exit 3';
   const shown = (
     updateStatus: Pick<UpdateStatus, 'state' | 'message'> & { endedAt?: number },
-  ): Session => {
+  ): DashboardSession => {
     const object = { ...service, updateStatus: { ...status, ...updateStatus } };
     world.applyWatch({ kind: 'put', table: 'services', object });
-    return new Session(world).type('4');
+    return new DashboardSession(world).type('4');
   };
   t.true(shown({ state: 'running', message: '' }).lines.some((line) => line.includes('updating')));
   const paused = shown({ state: 'paused', endedAt: worldNow - 30_000, message });
@@ -292,7 +174,7 @@ test('the history of a service shows the changes of each version without environ
   ]) {
     world.applyWatch({ kind: 'put', table: 'tasks', object: task });
   }
-  const session = new Session(world).type('4', 'h');
+  const session = new DashboardSession(world).type('4', 'h');
   t.true(session.lines.some((line) => /shop\/web +current +1\/1/u.test(line)));
   t.true(session.lines.some((line) => /shop\/web +replaced/u.test(line)));
   session.type('d');
@@ -322,7 +204,7 @@ test('y shows the object, o copies its published URL, and ctrl-s saves the list'
     table: 'tasks',
     object: { ...task, spec, status: { ...task.status, ports } },
   });
-  const session = new Session(world).type('5', 'o');
+  const session = new DashboardSession(world).type('5', 'o');
   t.deepEqual(session.effects.at(-1), { kind: 'copy', text: 'http://192.0.2.1:8080' });
   session.type('ctrl-s');
   const saved = session.effects.at(-1);
@@ -367,7 +249,7 @@ test('jobs show their result, and enter lists every attempt', (t) => {
   });
   const done = aTask(job, 1, { id: 'try2', state: 'complete', status: { exitCode: 0 } });
   world.applyWatch({ kind: 'put', table: 'tasks', object: { ...failed, createdAt: 1 } });
-  const session = new Session(world);
+  const session = new DashboardSession(world);
   for (const key of ':jobs') session.type(key);
   session.type(namedKey('enter'));
   t.true(

@@ -2,7 +2,6 @@ import type { Network, Volume } from '../../../../manager/common/model/network.j
 import type { Node } from '../../../../manager/common/model/node.js';
 import type { Service } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
-import { isTerminal } from '../../../../manager/common/model/task-state.js';
 import { portsText } from '../../../output/ports.js';
 import { binaryBytes, decimalBytes } from '../../../output/quantity.js';
 import { statusText } from '../../../../manager/common/model/container-state.js';
@@ -10,6 +9,7 @@ import { updateText } from '../../../output/update-text.js';
 import { describeData, describeDeploy } from './describe-data.js';
 import { ago, field, keyValueLines, section } from './describe-lines.js';
 import { age } from '../paint/text.js';
+import { bySlot, explanationLines } from './task-lines.js';
 import { findDeploy } from '../views/history.js';
 import type { RenderContext } from '../state/view.js';
 import { replicaCounts, isActiveTask } from '../views/parts.js';
@@ -120,23 +120,11 @@ function useLines(task: Task, { world }: RenderContext): readonly string[] {
   ];
 }
 
-function explanationLines({ explanation }: Task): readonly string[] {
-  if (explanation === undefined) return [];
-  return [
-    explanation.summary,
-    ...explanation.reasons.filter((reason) => reason !== explanation.summary),
-  ];
-}
-
 function taskLines(tasks: readonly Task[], { world, now }: RenderContext): readonly string[] {
   return tasks.map((task) => {
     const node = world.nodeOf(task);
     return `${task.containerName}  ${node?.spec.name ?? '-'}  ${statusText(task, now, node)}`;
   });
-}
-
-function bySlot(a: Task, b: Task): number {
-  return a.slot - b.slot || b.createdAt - a.createdAt;
 }
 
 export function describeService(service: Service, look: RenderContext): readonly string[] {
@@ -309,69 +297,5 @@ function describeProject(name: string, look: RenderContext): readonly string[] |
         .filter(({ spec }) => ofProject(spec))
         .map(({ spec }) => spec.name),
     ),
-  ];
-}
-
-/** Explains the state of a task: placement, last exit, restarts, previous tasks of its slot. */
-export function whyTask(task: Task, look: RenderContext): readonly string[] {
-  const { world, now } = look;
-  const node = world.nodeOf(task);
-  const former = world
-    .tasksOf(task.serviceId)
-    .filter((other) => other.slot === task.slot && other.id !== task.id)
-    .sort((a, b) => b.createdAt - a.createdAt);
-  const { status } = task;
-  return [
-    `${task.containerName}: ${statusText(task, now, node)}`,
-    ...section(
-      task.nodeId === undefined ? 'Why not placed' : `Why on ${node?.spec.name ?? task.nodeId}`,
-      [...explanationLines(task)],
-    ),
-    ...section('State', [
-      `${status.state} for ${age(now - status.at)}, desired ${task.desired}`,
-      ...(status.message === '' ? [] : [status.message]),
-      ...(status.error === undefined ? [] : [`error: ${status.error}`]),
-      ...(status.exitCode === undefined ? [] : [`last exit code ${status.exitCode}`]),
-      `${status.restarts ?? 0} restarts by the engine`,
-      ...(task.notBefore !== undefined && task.notBefore > now
-        ? [`starts in ${age(task.notBefore - now)} at the earliest (restart delay)`]
-        : []),
-    ]),
-    ...section(
-      'Machine',
-      node === undefined
-        ? []
-        : [
-            `${node.spec.name} is ${node.status.state} (${node.spec.availability}) ${node.status.message}`,
-          ],
-    ),
-    ...section(
-      'Previous tasks of this slot',
-      former.slice(0, 10).map((other) => {
-        const { state, error, exitCode, at, message } = other.status;
-        const where = world.nodeOf(other)?.spec.name ?? 'no machine';
-        const code = exitCode === undefined ? '' : ` code ${exitCode}`;
-        const shown = isTerminal(state) ? `${state}${code}` : `${state}, desired ${other.desired}`;
-        return `${shown} ${ago(at, now)} on ${where} ${error ?? message}`.trim();
-      }),
-    ),
-  ];
-}
-
-/** Explains the state of a service and of each of its live tasks. */
-export function whyService(service: Service, look: RenderContext): readonly string[] {
-  const { running, wanted } = replicaCounts(look.world, service);
-  const tasks = [...look.world.tasksOf(service.id)].filter(isActiveTask).sort(bySlot);
-  const waiting =
-    service.dependenciesMet || service.spec.dependsOn.length === 0
-      ? []
-      : [
-          `waiting for ${service.spec.dependsOn.map((item) => `${item.service} (${item.condition})`).join(', ')}`,
-        ];
-  return [
-    `${service.spec.project}/${service.spec.service}: ${running} of ${wanted} running`,
-    ...(service.spec.halted ? ['stopped by a user'] : []),
-    ...waiting,
-    ...tasks.flatMap((task) => ['', ...whyTask(task, look)]),
   ];
 }

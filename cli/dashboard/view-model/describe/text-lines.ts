@@ -1,4 +1,5 @@
-import { describeObject, whyService, whyTask } from './describe.js';
+import { describeObject } from './describe.js';
+import { whyService, whyTask } from './why-lines.js';
 import { helpLines } from '../paint/help.js';
 import type { TextScreen, TextSource } from '../state/model.js';
 import type { RenderContext } from '../state/view.js';

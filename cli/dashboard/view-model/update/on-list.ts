@@ -1,5 +1,4 @@
 import type { Network } from '../../../../manager/common/model/network.js';
-import type { Service } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
 import { hostPort } from '../../../output/ports.js';
 import { portAddress } from '../../../../manager/common/model/published-ports.js';
@@ -7,11 +6,11 @@ import { table } from '../../../output/table.js';
 import type { ActionVerb } from './action.js';
 import { actionFor } from './actions.js';
 import type { Key } from './key.js';
+import { logScreen, logSubject } from './log-screen.js';
 import { keyName } from './key.js';
 import type { Listing } from '../state/list-cache.js';
 import { selectAt, actionTargets } from '../state/list-cache.js';
-import { LogBuffer } from '../state/logs.js';
-import type { ListScreen, LogScreen, Screen, State, Transition } from '../state/model.js';
+import type { ListScreen, Screen, State, Transition } from '../state/model.js';
 import {
   bodyRows,
   withFlash,
@@ -270,69 +269,6 @@ function entered(context: ListContext, row: Row): Transition {
   if (next !== undefined) return stay(pushScreen(state, listScreen(next[0], next[1](row))));
   const source = { kind: 'describe', view: screen.view, id: row.id } as const;
   return stay(pushScreen(state, { kind: 'text', source, top: 0 }));
-}
-
-type LogSubject = Pick<
-  LogScreen,
-  'title' | 'project' | 'services' | 'index' | 'container' | 'taskId'
->;
-
-export function logSubject(view: ListName, row: Row): LogSubject | undefined {
-  switch (view) {
-    case 'tasks': {
-      const task = row.item as Task;
-      return taskLog(task);
-    }
-    case 'services':
-    case 'jobs': {
-      const { spec } = row.item as Service;
-      return {
-        title: `${spec.project}/${spec.service}`,
-        project: spec.project,
-        services: [spec.service],
-        index: undefined,
-        container: undefined,
-        taskId: undefined,
-      };
-    }
-    case 'projects':
-      return {
-        title: row.id,
-        project: row.id,
-        services: [],
-        index: undefined,
-        container: undefined,
-        taskId: undefined,
-      };
-    default:
-      return undefined;
-  }
-}
-
-export function taskLog(task: Task): LogSubject {
-  return {
-    title: task.containerName,
-    project: task.project,
-    services: [task.service],
-    index: task.slot,
-    container: undefined,
-    taskId: task.id,
-  };
-}
-
-export function logScreen(subject: LogSubject): LogScreen {
-  return {
-    kind: 'logs',
-    ...subject,
-    buffer: new LogBuffer(),
-    bottom: undefined,
-    wrap: false,
-    stamps: false,
-    search: '',
-    only: false,
-    previous: false,
-    sinceMinutes: undefined,
-  };
 }
 
 function openLogs({ state, screen, look }: ListContext, row: Row): Transition {

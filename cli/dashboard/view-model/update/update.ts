@@ -4,15 +4,7 @@ import { completeLine, parseCommand } from './command-line.js';
 import type { Key } from './key.js';
 import { keyName } from './key.js';
 import type { ListCache } from '../state/list-cache.js';
-import type {
-  HomeScreen,
-  Mode,
-  Pane,
-  Screen,
-  State,
-  Transition,
-  TopologyScreen,
-} from '../state/model.js';
+import type { HomeScreen, Mode, Pane, Screen, State, Transition } from '../state/model.js';
 import {
   bodyRows,
   withFlash,
@@ -23,9 +15,9 @@ import {
   topScreen,
   replaceTopScreen,
 } from '../state/model.js';
-import { digitScreen, logScreen, onList, taskLog } from './on-list.js';
+import { digitScreen, onList } from './on-list.js';
+import { onTopology } from './on-topology.js';
 import { onLogs } from './on-logs.js';
-import { topologyColumns, topologyCursor, topologyMove } from '../paint/topology.js';
 import { scrolledText } from '../describe/text-lines.js';
 import { selectedRecord } from './selected.js';
 import type { RenderContext } from '../state/view.js';
@@ -328,44 +320,4 @@ function back(state: State, look: RenderContext): Transition {
   const next = { ...state, stack: state.stack.slice(0, -1) };
   if (screen.kind !== 'logs') return stay(next);
   return { state: next, effects: [{ kind: 'closeLogs', buffer: screen.buffer }] };
-}
-
-function onTopology(
-  state: State,
-  screen: TopologyScreen,
-  name: string,
-  look: RenderContext,
-): Transition {
-  const columns = topologyColumns(look);
-  const cursor = topologyCursor(screen, columns);
-  const task = columns[cursor.column]?.tasks[cursor.row];
-  const steps: Readonly<Record<string, readonly [number, number]>> = {
-    left: [-1, 0],
-    h: [-1, 0],
-    right: [1, 0],
-    l: [1, 0],
-    up: [0, -1],
-    k: [0, -1],
-    down: [0, 1],
-    j: [0, 1],
-  };
-  const step = steps[name];
-  if (step !== undefined) {
-    return stay(replaceTopScreen(state, topologyMove(screen, columns, step[0], step[1])));
-  }
-  if (task === undefined) return stay(state);
-  if (name === 'd' || name === 'w') {
-    const kind = name === 'd' ? 'describe' : 'why';
-    return stay(
-      pushScreen(state, { kind: 'text', source: { kind, view: 'tasks', id: task.id }, top: 0 }),
-    );
-  }
-  if (name === 's' && !state.readOnly) {
-    return { state, effects: [{ kind: 'shell', taskId: task.id }] };
-  }
-  if (name === 'enter') {
-    const opening = logScreen(taskLog(task));
-    return { state: pushScreen(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
-  }
-  return stay(state);
 }
