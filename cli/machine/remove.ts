@@ -146,10 +146,10 @@ async function drainFirst(
   { dissolvedClusters }: RemovalPlan,
   options: RemoveOptions & {
     readonly progressOf: (record: MachineRecord) => MachineProgress;
-    readonly workshop: ProvisionContext;
+    readonly provisioning: ProvisionContext;
   },
 ): Promise<void> {
-  const { drainNodes, progressOf, workshop } = options;
+  const { drainNodes, progressOf, provisioning } = options;
   const byCluster = new Map<string, MachineRecord[]>();
   for (const record of records) {
     const { IsSwarm, Cluster } = record.HostOptions.SwarmOptions;
@@ -161,7 +161,7 @@ async function drainFirst(
       nodeId: record.HostOptions.SwarmOptions.NodeID,
       progress: progressOf(record),
     }));
-    await drainNodes(cluster, machines, workshop.signal ?? new AbortController().signal);
+    await drainNodes(cluster, machines, provisioning.signal ?? new AbortController().signal);
   }
 }
 
@@ -179,7 +179,7 @@ export async function removeMachines(
   const progresses = new Map(records.map(({ Name }) => [Name, options.progressFor(Name)]));
   const progressOf = ({ Name }: MachineRecord): MachineProgress =>
     progresses.get(Name) ?? options.progressFor(Name);
-  if (!options.force) await drainFirst(records, plan, { ...options, progressOf, workshop });
+  if (!options.force) await drainFirst(records, plan, { ...options, progressOf, provisioning });
   for (const group of [plan.workers, plan.managers]) {
     const settled = await Promise.allSettled(
       group.map(async (record) =>
