@@ -3,7 +3,7 @@ import type { NetworkView } from '../manager/common/model/network-view.js';
 import type { NodeCounters } from '../manager/common/protocol/statistics.js';
 import { DnsServer } from '../network/dns/server.js';
 import { beginIsolation, endIsolation } from '../network/linux/nft.js';
-import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
+import { Overlay, type OverlayOptions, type StuckRemoval } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
 /**
@@ -56,11 +56,13 @@ export class OverlayDataPlane implements DataPlane {
     return found;
   }
 
-  onNetworksChanged(callback: (present: readonly NetworkId[]) => void): void {
-    this.#overlay.onNetworksChanged((present) => {
+  onNetworksChanged(
+    callback: (present: readonly NetworkId[], stuck: readonly StuckRemoval[]) => void,
+  ): void {
+    this.#overlay.onNetworksChanged((present, stuck) => {
       const presentIds = new Set(present);
       for (const id of this.#joined.keys()) if (!presentIds.has(id)) this.#joined.delete(id);
-      callback(present);
+      callback(present, stuck);
     });
   }
 

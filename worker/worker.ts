@@ -5,6 +5,7 @@ import { messageOf } from '../manager/common/base/errors.js';
 import { ReconcileLoop } from '../manager/common/base/loop.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { NetworkId } from '../manager/common/model/ids.js';
+import type { StuckRemoval } from '../network/overlay/overlay.js';
 import { AssignmentApplier } from './assignment-applier.js';
 import { DurableFile } from './assignments/durable-file.js';
 import { prepareSecretsDir } from './assignments/saved-set.js';
@@ -56,6 +57,7 @@ export class Worker {
   readonly #connector: Connector;
   readonly #unusedVolumes: ReconcileLoop;
   #networks: readonly NetworkId[] = [];
+  #stuck: readonly StuckRemoval[] = [];
   #keepAlive: NodeJS.Timeout | undefined;
 
   constructor(parts: WorkerDependencies) {
@@ -186,6 +188,7 @@ export class Worker {
         return volumes.map((volume) => volume.name);
       },
       networks: () => this.#networks,
+      stuckNetworks: () => this.#stuck,
       onAssignments: async (received) => {
         await this.#assignments.replace(received);
         this.#unusedVolumes.trigger();
@@ -217,8 +220,9 @@ export class Worker {
         log.warn(messageOf(error));
       });
     });
-    dataPlane.onNetworksChanged((present) => {
+    dataPlane.onNetworksChanged((present, stuck) => {
       this.#networks = present;
+      this.#stuck = stuck;
       this.#connector.networksChanged();
     });
   }

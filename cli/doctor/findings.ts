@@ -19,6 +19,8 @@ export interface ProbedMachine {
   readonly enginePort?: { readonly port: number; readonly open: boolean };
   /** Local time of the probe, ms since the epoch. */
   readonly askedAtMs?: number;
+  /** Networks that the machine's engine refuses to remove, with the problem and its remedy. */
+  readonly stuckNetworks?: readonly { readonly name: string; readonly problem: string }[];
   /** Pairs whose first container runs on this machine. */
   readonly pairs?: readonly OverlayPair[];
 }
@@ -43,7 +45,7 @@ export function diagnose(machines: readonly ProbedMachine[]): readonly Finding[]
 type Report = (level: Finding['level'], problem: string, remedy: string) => Finding;
 
 function machineFindings(
-  { name, facts, failure, enginePort, pairs = [], askedAtMs }: ProbedMachine,
+  { name, facts, failure, enginePort, pairs = [], stuckNetworks = [], askedAtMs }: ProbedMachine,
   names: ReadonlyMap<string, string>,
 ): readonly Finding[] {
   const report: Report = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
@@ -61,7 +63,17 @@ function machineFindings(
     ...diskFindings(facts, report),
     ...networkFindings(facts, names, report),
     ...overlayFindings(facts, pairs, names, report),
+    ...stuckNetworks.map((network) => stuckFinding(network, report)),
   ];
+}
+
+/** The problem ends with its remedy, after a semicolon. */
+function stuckFinding(
+  { name, problem }: { readonly name: string; readonly problem: string },
+  report: Report,
+): Finding {
+  const [cause = problem, remedy = 'it is tried again'] = problem.split('; ');
+  return report('error', `network ${name} cannot be removed: ${cause}`, remedy);
 }
 
 function portFindings(

@@ -220,6 +220,7 @@ export class Dispatcher {
         return;
       case 'networks':
         session.networks = message.networks;
+        this.#nodes.setStuckNetworks(nodeId, message.stuck ?? []);
         this.#leases.releaseGateways(session);
         return;
       case 'description':

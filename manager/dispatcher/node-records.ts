@@ -1,4 +1,5 @@
-import type { NodeId } from '../common/model/ids.js';
+import type { NetworkId, NodeId } from '../common/model/ids.js';
+import type { Network } from '../common/model/network.js';
 import type { Node, NodeDescription } from '../common/model/node.js';
 import type { ClusterStore } from '../store/store.js';
 import type { BackgroundWrite } from './background-write.js';
@@ -68,6 +69,27 @@ export class NodeRecords {
         ...node,
         status: engine === undefined ? status : { ...status, engine },
       });
+    });
+  }
+
+  /** Records the networks that the node's engine refuses to remove. */
+  setStuckNetworks(
+    nodeId: NodeId,
+    stuck: readonly { readonly networkId: NetworkId; readonly problem: string }[],
+  ): void {
+    const problems = new Map(stuck.map(({ networkId, problem }) => [networkId, problem]));
+    const isCurrent = ({ id, leftOn = [] }: Network): boolean =>
+      leftOn.find((left) => left.nodeId === nodeId)?.problem === problems.get(id);
+    if (this.#store.view.list('networks').every(isCurrent)) return;
+    this.#write((tx) => {
+      for (const network of tx.list('networks')) {
+        if (isCurrent(network)) continue;
+        const { leftOn = [], ...rest } = network;
+        const problem = problems.get(network.id);
+        const others = leftOn.filter((left) => left.nodeId !== nodeId);
+        const next = [...others, ...(problem === undefined ? [] : [{ nodeId, problem }])];
+        tx.put('networks', next.length === 0 ? rest : { ...rest, leftOn: next });
+      }
     });
   }
 

@@ -175,7 +175,7 @@ class LogReading {
       } catch (error) {
         if (this.#signal.aborted) return;
         if (!this.#canResume(task.id)) {
-          if (isUnavailable(error) && this.#isCurrent(task.id)) this.#failure = toAppError(error);
+          this.#noteFailure(task.id, error);
           return;
         }
         failures = position.moved ? 1 : failures + 1;
@@ -188,6 +188,10 @@ class LogReading {
   #canResume(taskId: TaskId): boolean {
     const task = this.#options.store.view.get('tasks', taskId);
     return this.#args.options.follow && task !== undefined && !isTerminal(task.status.state);
+  }
+
+  #noteFailure(taskId: TaskId, error: unknown): void {
+    if (isUnavailable(error) && this.#isCurrent(taskId)) this.#failure = toAppError(error);
   }
 
   /** Whether the task runs, as far as known: a task on a lost node has a successor. */

@@ -33,8 +33,20 @@ export interface OverlayOptions {
   readonly resyncMs?: number;
 }
 
-/** Receives the ids of Shoal networks that exist on this machine in any form. */
-export type NetworksListener = (ids: readonly NetworkId[]) => void;
+/** A network that the engine has refused to remove for a while. */
+export interface StuckRemoval {
+  readonly networkId: NetworkId;
+  readonly problem: string;
+}
+
+/**
+ * Receives the ids of Shoal networks that exist on this machine in any form, and those that the
+ * engine refuses to remove.
+ */
+export type NetworksListener = (ids: readonly NetworkId[], stuck: readonly StuckRemoval[]) => void;
+
+/** Time after which a refused removal is reported, ms: containers take a while to be removed. */
+const stuckMs = 20_000;
 
 /**
  * Observations per turn: after applying changes the turn observes again, and applies what that
@@ -59,6 +71,10 @@ export class Overlay {
   readonly #counts = new ChangeCounter();
   #view: NetworkView | undefined;
   #present: readonly NetworkId[] | undefined;
+  /** Refused removals by network, with the time of the first refusal. */
+  #refused: ReadonlyMap<NetworkId, { readonly since: number; readonly problem: string }> =
+    new Map();
+  #stuck: readonly StuckRemoval[] = [];
   #failures = 0;
   #cancelRetry: (() => void) | undefined;
 
@@ -123,7 +139,7 @@ export class Overlay {
    */
   onNetworksChanged(listener: NetworksListener): () => void {
     this.#listeners.add(listener);
-    if (this.#present) listener(this.#present);
+    if (this.#present) listener(this.#present, this.#stuck);
     return () => this.#listeners.delete(listener);
   }
 
@@ -165,6 +181,7 @@ export class Overlay {
       problems = await applyChanges(changes, this.#options.bridges, signal);
       this.#counts.failed(problems.length);
     }
+    this.#noteRefusals(problems);
     this.#retryAfter(problems);
   }
 
@@ -204,7 +221,25 @@ export class Overlay {
     const ids = seen.engine.map(({ networkId }) => networkId).sort();
     if (this.#present && ids.join() === this.#present.join()) return;
     this.#present = ids;
-    for (const listener of this.#listeners) listener(ids);
+    for (const listener of this.#listeners) listener(ids, this.#stuck);
+  }
+
+  /** Reports removals that the engine has refused for longer than containers take to go. */
+  #noteRefusals(problems: readonly ApplyProblem[]): void {
+    const now = this.#options.clock.elapsed();
+    const refused = new Map<NetworkId, { readonly since: number; readonly problem: string }>();
+    for (const { kind, networkId, message, error } of problems) {
+      if (kind !== 'remove-network' || networkId === undefined || !isConflict(error)) continue;
+      const since = this.#refused.get(networkId)?.since ?? now;
+      refused.set(networkId, { since, problem: message });
+    }
+    this.#refused = refused;
+    const stuck = [...refused]
+      .filter(([, { since }]) => now - since >= stuckMs)
+      .map(([networkId, { problem }]) => ({ networkId, problem }));
+    if (JSON.stringify(stuck) === JSON.stringify(this.#stuck)) return;
+    this.#stuck = stuck;
+    for (const listener of this.#listeners) listener(this.#present ?? [], stuck);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
 import type { NetworkView } from '../../manager/common/model/network-view.js';
+import type { StuckRemoval } from '../../network/overlay/overlay.js';
 import type { NodeCounters } from '../../manager/common/protocol/statistics.js';
 
 /** Reconciles the networks of this machine with the network view. */
@@ -14,8 +15,13 @@ export interface DataPlane {
   setView(view: NetworkView): void;
   /** Resolves with the engine network's name once containers can join it. */
   ready(networkId: NetworkId, signal: AbortSignal): Promise<{ readonly engineNetwork: string }>;
-  /** Called with the networks that exist now: at start and after each change. */
-  onNetworksChanged(callback: (present: readonly NetworkId[]) => void): void;
+  /**
+   * Called with the networks that exist now, and those that the engine refuses to remove: at start
+   * and after each change.
+   */
+  onNetworksChanged(
+    callback: (present: readonly NetworkId[], stuck: readonly StuckRemoval[]) => void,
+  ): void;
   /** Marks tasks as down, whatever the view says: DNS stops returning them. */
   setDown(taskIds: ReadonlySet<TaskId>): void;
   /** Sets the upstream resolvers of containers, keyed by container address. */

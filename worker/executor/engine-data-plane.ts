@@ -97,8 +97,12 @@ export class EngineDataPlane implements DataPlane {
     }
   }
 
-  onNetworksChanged(callback: (present: readonly NetworkId[]) => void): void {
-    this.#callbacks.push(callback);
+  onNetworksChanged(
+    callback: (present: readonly NetworkId[], stuck: readonly never[]) => void,
+  ): void {
+    this.#callbacks.push((present) => {
+      callback(present, []);
+    });
   }
 
   setDown(): void {

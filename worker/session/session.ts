@@ -36,6 +36,8 @@ export interface ManagerSessionDependencies {
   reports(): readonly TaskReport[];
   volumes(signal: AbortSignal): Promise<readonly string[]>;
   networks(): readonly NetworkId[];
+  /** Networks that the engine refuses to remove. */
+  stuckNetworks?(): readonly { readonly networkId: NetworkId; readonly problem: string }[];
   /** Both handlers are awaited before the next message is read. */
   onAssignments(received: ReceivedSet): Promise<void>;
   onChange(received: ReceivedChange): Promise<void>;
@@ -125,7 +127,9 @@ export class ManagerSession {
 
   /** Sends the ids of the networks on this node; no-op before the manager's welcome. */
   sendNetworks(networks: readonly NetworkId[]): void {
-    if (this.#welcomed) this.#send({ kind: 'networks', networks });
+    if (!this.#welcomed) return;
+    const stuck = this.#deps.stuckNetworks?.() ?? [];
+    this.#send({ kind: 'networks', networks, ...(stuck.length === 0 ? {} : { stuck }) });
   }
 
   /** Sends a changed node description; no-op before the manager's welcome. */

@@ -7,6 +7,7 @@ import { probeTcp } from '../../inventory/engine-client.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import type { MachineRecord } from '../../inventory/machine-record.js';
 import { engineUrl } from '../../inventory/machine-record.js';
+import type { Network } from '../../../manager/common/model/network.js';
 import { SshSession } from '../../ssh/ssh.js';
 import { ProvisionContext } from '../../machine/provision-context.js';
 import { table } from '../../output/table.js';
@@ -55,8 +56,9 @@ async function doctor(cli: Cli, names: readonly string[], format?: string): Prom
   const records = await selectMachines(store, names, context?.name);
   const managers = context?.managers.map((url) => new URL(url).host) ?? [];
   const pairs = context === undefined ? [] : await findPairs(cli, records);
+  const networks = context === undefined ? [] : await findStuckNetworks(cli);
   const machines = await Promise.all(
-    records.map((record) => examine(cli, store, { record, records, managers, pairs })),
+    records.map((record) => examine(cli, store, { record, records, managers, pairs, networks })),
   );
   const found = diagnose(machines);
   cli.stdout.write(
@@ -90,6 +92,29 @@ interface ProbeRequest {
   readonly records: readonly MachineRecord[];
   readonly managers: readonly string[];
   readonly pairs: readonly OverlayPair[];
+  readonly networks: readonly Network[];
+}
+
+/** Networks that an engine refuses to remove; empty if the manager is unreachable. */
+async function findStuckNetworks(cli: Cli): Promise<readonly Network[]> {
+  try {
+    const client = await cli.connect();
+    const options = { signal: cli.interrupts.signal, timeoutMs: connectTimeoutMs };
+    const networks = await client.call('network.list', {}, options);
+    return networks.filter(({ leftOn = [] }) => leftOn.length > 0);
+  } catch {
+    // The overlay checks warn about the manager.
+    return [];
+  }
+}
+
+function stuckOn(networks: readonly Network[], { HostOptions }: MachineRecord) {
+  const { NodeID } = HostOptions.SwarmOptions;
+  return networks.flatMap(({ spec, leftOn = [] }) =>
+    leftOn
+      .filter(({ nodeId }) => nodeId === NodeID)
+      .map(({ problem }) => ({ name: spec.name, problem })),
+  );
 }
 
 /** Container pairs for the overlay checks; empty with a warning if the manager is unreachable. */
@@ -114,7 +139,7 @@ async function findPairs(
 async function examine(
   cli: Cli,
   store: MachineStore,
-  { record, records, managers, pairs }: ProbeRequest,
+  { record, records, managers, pairs, networks }: ProbeRequest,
 ): Promise<ProbedMachine> {
   const { Name: name, Driver } = record;
   const address = Driver.IPAddress;
@@ -147,7 +172,8 @@ async function examine(
       );
       const facts = parseDoctorFacts(stdout, probe.at, probe.answered);
       const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
-      return { name, address, facts, enginePort, askedAtMs: probe.at, pairs: own };
+      const stuckNetworks = stuckOn(networks, record);
+      return { name, address, facts, enginePort, askedAtMs: probe.at, pairs: own, stuckNetworks };
     } finally {
       session.close();
     }

@@ -76,6 +76,8 @@ function objectRows(wanted: DownTarget, state: WatchedState): readonly ProgressR
     const exists = (kind === 'network' ? networks : volumes).has(name);
     const id = `${kind === 'network' ? 'Network' : 'Volume'} ${name}`;
     if (!exists) return [{ id, text: 'Removed', state: 'done' }];
+    const stuck = kind === 'network' ? stuckText(name, state) : undefined;
+    if (stuck !== undefined) return [{ id, text: 'Left', state: 'warning', detail: stuck }];
     // A node that is down keeps its part of a network or volume until it returns.
     if (down.length > 0 && onlyLeftOnDown(wanted, state)) {
       const names = down.map(({ spec }) => spec.name).join(', ');
@@ -83,6 +85,14 @@ function objectRows(wanted: DownTarget, state: WatchedState): readonly ProgressR
     }
     return [{ id, text: 'Removing', state: 'working' }];
   });
+}
+
+/** Where an engine refuses to remove a network, and why; removed there once it permits it. */
+function stuckText(name: string, { networks, nodes }: WatchedState): string | undefined {
+  const network = [...networks.values()].find(({ spec }) => spec.name === name);
+  const [first] = network?.leftOn ?? [];
+  if (first === undefined) return undefined;
+  return `on ${nodes.get(first.nodeId)?.spec.name ?? first.nodeId}: ${first.problem}`;
 }
 
 /** True if all remaining tasks are on nodes that are down. */

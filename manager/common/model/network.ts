@@ -10,6 +10,13 @@ export interface Network extends Meta {
   /** CIDR in use; empty until allocated. */
   readonly subnet: string;
   readonly removing: boolean;
+  /** Nodes whose engine has refused for a while to remove the network, with the remedy. */
+  readonly leftOn?: readonly StuckNetwork[];
+}
+
+export interface StuckNetwork {
+  readonly nodeId: NodeId;
+  readonly problem: string;
 }
 
 export interface NetworkSpec {

@@ -72,7 +72,12 @@ export type WorkerMessage =
   /**
    * Overlay networks that exist on the node, sent after each change so that gateways are released.
    */
-  | { readonly kind: 'networks'; readonly networks: readonly NetworkId[] }
+  | {
+      readonly kind: 'networks';
+      readonly networks: readonly NetworkId[];
+      /** Networks that the engine refuses to remove, with the problem and its remedy. */
+      readonly stuck?: readonly { readonly networkId: NetworkId; readonly problem: string }[];
+    }
   /** `engine` is present while the node's engine does not answer. */
   | { readonly kind: 'heartbeat'; readonly engine?: 'silent' }
   /** Requests an image that no registry provides from any other node. Answered by `image`. */

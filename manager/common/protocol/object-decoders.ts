@@ -219,6 +219,9 @@ export const network = object<Network>({
   vni: count,
   subnet: string,
   removing: boolean,
+  leftOn: optional(
+    array(object<NonNullable<Network['leftOn']>[number]>({ nodeId: branded(), problem: string })),
+  ),
 });
 
 export const volume = object<Volume>({

@@ -73,7 +73,7 @@ function remove(
   });
   if (input.services.length > 0) return { changes, orphans: [] };
   for (const network of tx.list('networks')) {
-    if (network.spec.project !== project || network.removing) continue;
+    if (network.spec.project !== project) continue;
     changes.push(removeNetwork(tx, network.id, project));
   }
   removeProjectData(tx, project, new Set());
@@ -114,7 +114,8 @@ function removeNetwork(
       cause: `service ${user.spec.name} uses it`,
     };
   }
-  tx.put('networks', { ...network, removing: true });
+  // A removal that a node has not completed is shown again.
+  if (!network.removing) tx.put('networks', { ...network, removing: true });
   return { kind: 'network', name, action: 'removed', cause: 'requested' };
 }
 

@@ -157,3 +157,14 @@ test('a clock that was read slowly is only as wrong as is certain', (t) => {
     'warning: clock is 10.0 s ahead of this computer',
   ]);
 });
+
+test('a network that the engine refuses to remove is an error with its remedy', (t) => {
+  const stuckNetworks = [{ name: 'shop', problem: 'endpoints are leaked; restart the engine' }];
+  const examined = { ...machine('a', '192.0.2.1', healthy), stuckNetworks };
+  const [finding] = diagnose([examined]).filter(({ problem }) => problem.includes('shop'));
+  t.like(finding, {
+    level: 'error',
+    problem: 'network shop cannot be removed: endpoints are leaked',
+    remedy: 'restart the engine',
+  });
+});

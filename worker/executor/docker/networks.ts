@@ -187,17 +187,18 @@ export class EngineNetworks implements BridgeNetworks {
       if (isNotFound(error)) return;
       const attached = error instanceof AppError && error.message.includes('active endpoints');
       if (!attached) throw error;
-      await this.#freeOrphans(network, signal);
-      throw new AppError('conflict', error.message, { cause: error });
+      const problem = await this.#freeOrphans(network, signal);
+      throw new AppError('conflict', `network ${network.name}: ${problem}`, { cause: error });
     }
   }
 
   /**
    * Frees orphaned endpoints. Engines up to at least 20.10 may leak the endpoint of a container
    * removed under load, and the network then counts as in use forever. A forced disconnect by the
-   * endpoint's name frees it.
+   * endpoint's name frees it; an endpoint without a name ends only with the engine's process.
+   * Returns why the network cannot be removed yet, and the remedy.
    */
-  async #freeOrphans(network: ObservedBridgeNetwork, signal: AbortSignal): Promise<void> {
+  async #freeOrphans(network: ObservedBridgeNetwork, signal: AbortSignal): Promise<string> {
     const operation = `free network ${network.name}`;
     const inspectNetwork = decoded(
       inspectedNetwork,
@@ -215,9 +216,11 @@ export class EngineNetworks implements BridgeNetworks {
     const known = new Set(
       containers.flatMap(({ Id, Names }) => [Id, ...Names.map((name) => name.slice(1))]),
     );
-    for (const name of orphanedEndpoints(inspected, known)) {
+    const orphans = orphanedEndpoints(inspected, known);
+    for (const name of orphans) {
       await disconnectNetwork(this.#client, name, network.engineId, signal);
     }
+    return removalProblem(inspected, orphans);
   }
 }
 
@@ -239,6 +242,20 @@ const namedContainer = object<NamedContainer>({
   Id: nonEmptyString,
   Names: orElse(array(string), []),
 });
+
+/** Why the engine refuses to remove a network, with the remedy in case that it lasts. */
+export function removalProblem(network: InspectedNetwork, orphans: readonly string[]): string {
+  const attached = Object.values(network.Containers ?? {})
+    .map(({ Name }) => Name)
+    .filter((name) => !orphans.includes(name))
+    .sort();
+  if (attached.length > 0) {
+    return `containers are attached: ${attached.join(', ')}; disconnect them with "docker network disconnect"`;
+  }
+  if (orphans.length > 0)
+    return `endpoints of removed containers were freed: ${orphans.join(', ')}`;
+  return 'the engine keeps endpoints of removed containers; restart it with "systemctl restart docker"';
+}
 
 /** Names of endpoints whose container is not in `known`, by id or by name. */
 export function orphanedEndpoints(

@@ -25,6 +25,18 @@ const wanted = { project: 'demo', services: undefined, changes, before };
 const texts = (state: WatchedState) =>
   evaluateDown(wanted, state).rows.map(({ id, text }) => `${id}: ${text}`);
 
+test('a network that an engine refuses to remove is left, with node and remedy', (t) => {
+  const leftOn = [{ nodeId: node1.id, problem: 'endpoints are leaked; restart the engine' }];
+  const left = seen({ nodes: [node1], networks: [{ ...network, removing: true, leftOn }] });
+  const { done, rows } = evaluateDown(wanted, left);
+  t.true(done);
+  t.like(rows.at(-1), {
+    text: 'Left',
+    state: 'warning',
+    detail: 'on node-1: endpoints are leaked; restart the engine',
+  });
+});
+
 test('down is done when containers, services and networks are gone', (t) => {
   t.deepEqual(texts(before), ['Container demo-web-1: Stopping', 'Network demo_default: Removing']);
   t.false(evaluateDown(wanted, before).done);

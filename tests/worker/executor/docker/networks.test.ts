@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   orphanedEndpoints,
+  removalProblem,
   toObservedNetwork,
   type ListedNetwork,
 } from '../../../../worker/executor/docker/networks.js';
@@ -26,4 +27,11 @@ test('an endpoint is orphaned if no container has its id or name', (t) => {
   };
   t.deepEqual(orphanedEndpoints(network, new Set(['there', 'abc'])), ['gone']);
   t.deepEqual(orphanedEndpoints({ Containers: null }, new Set()), []);
+});
+
+test('the reason why a network cannot be removed names containers, or the engine as last remedy', (t) => {
+  const attached = { Containers: { c1: { Name: 'other' }, 'ep-2': { Name: 'gone' } } };
+  t.regex(removalProblem(attached, ['gone']), /^containers are attached: other; disconnect/u);
+  t.regex(removalProblem({ Containers: { 'ep-2': { Name: 'gone' } } }, ['gone']), /freed: gone$/u);
+  t.regex(removalProblem({ Containers: {} }, []), /; restart it with "systemctl restart docker"$/u);
 });
