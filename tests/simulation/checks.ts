@@ -8,6 +8,7 @@ import {
   canTransition,
   stateRank,
 } from '../../manager/common/model/task-state.js';
+import { byNewest, wasRejected } from '../../manager/store/slots.js';
 import { podLinksOf } from '../../manager/common/model/pod.js';
 import type { Commit, StoreChange, StoreView } from '../../manager/store/store.js';
 import { volumesOf } from './engine.js';
@@ -150,7 +151,10 @@ export class Checks {
     actor: Actor,
     view: StoreView,
   ): void {
-    if (after === undefined) return;
+    if (after === undefined) {
+      if (before !== undefined) this.#checkKept(before, view);
+      return;
+    }
     if (!canTransition(before?.status.state, after.status.state, actor)) {
       this.#onViolation(`task ${after.id} was moved to ${after.status.state} by ${actor}`);
     }
@@ -163,7 +167,10 @@ export class Checks {
       this.#onViolation(`task ${after.id} went back to ${after.status.state}`);
     }
     if (before === undefined) this.#checkNewTask(after, view);
-    if (before?.nodeId === undefined && after.nodeId !== undefined) this.#checkPod(after, view);
+    if (before?.nodeId === undefined && after.nodeId !== undefined) {
+      this.#checkPod(after, view);
+      this.#checkReturn(after, view);
+    }
   }
 
   /** A pod member is placed on the node of its leader, as of this commit. */
@@ -177,6 +184,32 @@ export class Checks {
       if (leaders.length === 0 || leaders.some(({ nodeId }) => nodeId === task.nodeId)) continue;
       this.#onViolation(`task ${task.id} is not on the node of its leader ${leaders[0]?.id ?? ''}`);
     }
+  }
+
+  /** A task is placed on the node of the newest started container with its anonymous volume. */
+  #checkReturn(task: Task, view: StoreView): void {
+    const { container } = task.spec;
+    if (!hasAnonymousVolume(task) || podLinksOf(container).length > 0) return;
+    const [last] = view
+      .tasksOfService(task.serviceId)
+      .filter((other) => other.slot === task.slot && other.id !== task.id && mayHaveData(other))
+      .filter(({ nodeId }) => nodeId !== undefined && view.get('nodes', nodeId) !== undefined)
+      .sort(byNewest);
+    if (last === undefined || last.nodeId === task.nodeId || isRenewed(task, last)) return;
+    this.#onViolation(`task ${task.id} leaves the anonymous volume of ${last.id} behind`);
+  }
+
+  /** The record of a slot's data is kept until a newer task has a container. */
+  #checkKept(task: Task, view: StoreView): void {
+    const service = view.get('services', task.serviceId);
+    if (service === undefined || service.removing || task.desired === 'remove') return;
+    const { mode } = service.spec;
+    if (mode.kind !== 'replicated' || task.slot > mode.replicas) return;
+    if (!mayHaveData(task) || view.get('nodes', task.nodeId ?? ('' as NodeId)) === undefined)
+      return;
+    const slot = view.tasksOfService(task.serviceId).filter((other) => other.slot === task.slot);
+    if (slot.some(({ status }) => status.containerId !== undefined)) return;
+    this.#onViolation(`task ${task.id} is deleted with the only anonymous volume of its slot`);
   }
 
   #checkNewTask(task: Task, view: StoreView): void {
@@ -238,4 +271,20 @@ function usesOf(machine: Machine): readonly Use[] {
     .flatMap((each) =>
       volumesOf(each.task).map((volume) => ({ machine: machine.id, each, volume })),
     );
+}
+
+function hasAnonymousVolume({ spec }: Task): boolean {
+  return spec.container.mounts.some(
+    ({ type, ...mount }) => type === 'volume' && !('source' in mount),
+  );
+}
+
+/** Whether a container of the task was started, so that its anonymous volume may hold data. */
+function mayHaveData(task: Task): boolean {
+  return hasAnonymousVolume(task) && task.status.containerId !== undefined && !wasRejected(task);
+}
+
+function isRenewed(task: Task, previous: Task): boolean {
+  const [now, then] = [task, previous].map(({ spec }) => spec.container.volumesRenewedAt ?? 0);
+  return (now ?? 0) > (then ?? 0);
 }

@@ -30,6 +30,9 @@ export interface Mutation {
   readonly make: (random: () => number) => FaultyParts;
 }
 
+/** Seeds from here on have services with anonymous volumes. */
+export const firstVolumeSeed = 300_001;
+
 export const mutations: readonly Mutation[] = [
   {
     name: 'an allocator that ignores existing leases',
@@ -65,6 +68,19 @@ export const mutations: readonly Mutation[] = [
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'volumes', (volume: Volume) => ({ ...volume, nodeIds: [] })),
+      ),
+  },
+  {
+    name: 'a scheduler that forgets anonymous volumes',
+    violation: /leaves the anonymous volume/,
+    firstSeed: firstVolumeSeed,
+    make: () =>
+      inRoom('scheduler', (real) =>
+        listing(real, 'tasks', (task) =>
+          task.nodeId === undefined
+            ? task
+            : withSpec(task, { container: { ...task.spec.container, mounts: [] } }),
+        ),
       ),
   },
   {

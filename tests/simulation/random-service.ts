@@ -16,6 +16,8 @@ export interface RandomSource {
   readonly random: () => number;
   readonly newId: () => string;
   readonly tally: Tally;
+  /** Whether some services have an anonymous volume. */
+  readonly anonymousVolumes: boolean;
 }
 
 const gib = 2 ** 30;
@@ -92,6 +94,8 @@ function aJob(other: Service | undefined, lots: RandomSource): Service {
 function aServer(tx: Transaction, other: Service | undefined, lots: RandomSource): Service {
   const { random } = lots;
   const volume = random() < 0.25 ? volumeFor(tx, lots) : undefined;
+  const isAnonymous = lots.anonymousVolumes && random() < 0.5;
+  if (isAnonymous) lots.tally.record('service with an anonymous volume created');
   const policy = random() < 0.4 ? aPolicy(random) : undefined;
   const options: ServiceOptions = {
     global: random() < 0.2,
@@ -105,7 +109,10 @@ function aServer(tx: Transaction, other: Service | undefined, lots: RandomSource
       placement: { maxReplicasPerNode: random() < 0.1 ? 1 : 0 },
       container: {
         image: 'server',
-        mounts: volume === undefined ? [] : [mountOf(volume)],
+        mounts: [
+          ...(volume === undefined ? [] : [mountOf(volume)]),
+          ...(isAnonymous ? [anonymousMount] : []),
+        ],
         ...(random() < 0.3 ? { healthcheck: {} } : {}),
         ...(policy === undefined ? restartsOf(random) : { engineRestart: { name: 'no' } }),
       },
@@ -145,6 +152,10 @@ function volumeFor(tx: Transaction, { random, newId, tally }: RandomSource): Vol
 function mountOf({ spec }: Volume): MountSpec {
   return { type: 'volume', source: spec.name, target: '/data', readOnly: false, noCopy: false };
 }
+
+const anonymousMount: MountSpec = {
+  ...{ type: 'volume', target: '/scratch', readOnly: false, noCopy: false },
+};
 
 function restartsOf(random: () => number): Pick<ContainerSpec, 'engineRestart'> {
   const names = ['always', 'always', 'unless-stopped', 'on-failure', 'no'] as const;

@@ -9,6 +9,7 @@ import { Machine } from './machine.js';
 import type { ManagersOptions } from './managers.js';
 import { Managers } from './managers.js';
 import type { Mutation } from './mutations.js';
+import { firstVolumeSeed } from './mutations.js';
 import { unconverged } from './convergence.js';
 import { SlowDisk } from './slow-disk.js';
 import { Tally } from './tally.js';
@@ -197,6 +198,7 @@ class Simulation {
       random: this.#random,
       newId: () => this.#newId(),
       tally: this.#tally,
+      anonymousVolumes: this.#seed >= firstVolumeSeed,
     });
     try {
       await this.#pump(store.update('control', act));

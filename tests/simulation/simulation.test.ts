@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
+import { firstVolumeSeed } from './mutations.js';
 import { simulate } from './simulate.js';
-import { eventKinds, Tally, userActionKinds } from './tally.js';
+import { eventKinds, Tally, userActionKinds, volumeActionKinds } from './tally.js';
 
 const batches = 8;
 const seedsPerBatch = 25;
@@ -27,6 +28,20 @@ for (let batch = 0; batch < batches; batch += 1) {
 test.serial('every kind of event occurs in these seeds', (t) => {
   const missing = [...eventKinds, ...userActionKinds].filter((kind) => total.countOf(kind) === 0);
   t.deepEqual(missing, []);
+});
+
+test('the slots of services keep their anonymous volumes', async (t) => {
+  t.timeout(300_000);
+  const tally = new Tally();
+  for (let seed = firstVolumeSeed; seed < firstVolumeSeed + 25; seed += 1) {
+    const run = await simulate(seed);
+    t.deepEqual(run.violations, [], `seed ${seed}`);
+    tally.add(run.tally);
+  }
+  t.deepEqual(
+    volumeActionKinds.filter((kind) => tally.countOf(kind) === 0),
+    [],
+  );
 });
 
 /** Seeds that failed once, by mistakes that are fixed. */

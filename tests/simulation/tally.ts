@@ -57,15 +57,22 @@ export const userActionKinds = [
 ] as const;
 export type UserActionKind = (typeof userActionKinds)[number];
 
+/** User actions with anonymous volumes, in the seeds that have them. */
+export const volumeActionKinds = [
+  'service with an anonymous volume created',
+  'volumes renewed',
+] as const;
+type ActionKind = UserActionKind | (typeof volumeActionKinds)[number];
+
 /** Counts how often each event occurred. */
 export class Tally {
-  readonly #counts = new Map<EventKind | UserActionKind, number>();
+  readonly #counts = new Map<EventKind | ActionKind, number>();
 
-  record(kind: EventKind | UserActionKind): void {
+  record(kind: EventKind | ActionKind): void {
     this.#counts.set(kind, this.countOf(kind) + 1);
   }
 
-  countOf(kind: EventKind | UserActionKind): number {
+  countOf(kind: EventKind | ActionKind): number {
     return this.#counts.get(kind) ?? 0;
   }
 

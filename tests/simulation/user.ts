@@ -4,6 +4,7 @@ import { podOf, podLinksOf } from '../../manager/common/model/pod.js';
 import { withNewTasks, rolledBack, currentUpdate } from '../../manager/common/model/rollback.js';
 import type { Node } from '../../manager/common/model/node.js';
 import type { Service, ServiceSpec } from '../../manager/common/model/service.js';
+import type { ProjectApply } from '../../manager/common/protocol/control.js';
 import type { Transaction } from '../../manager/store/store.js';
 import type { RandomSource } from './random-service.js';
 import { anUpdate, createService, networkName, pick } from './random-service.js';
@@ -18,6 +19,7 @@ export function randomAction(lots: RandomSource): UserAction {
     [6, update],
     [2, recreate],
     [1, roll],
+    [lots.anonymousVolumes ? 1 : 0, renewVolumes],
     [2, rollBack],
     [3, stopOrStart],
     [2, removeService],
@@ -53,14 +55,16 @@ export function repairSpecs(tx: Transaction): void {
 }
 
 /** Applies a spec as `shoal up` does. */
-function bringUp(tx: Transaction, spec: ServiceSpec, force = false): void {
+function bringUp(
+  tx: Transaction,
+  spec: ServiceSpec,
+  flags: Partial<Pick<ProjectApply, 'forceRecreate' | 'renewVolumes'>> = {},
+): void {
   const newId = (): string => spec.service;
-  const forceRecreate = force ? [spec.service] : [];
   const before = tx.serviceByName(spec.name);
   applyService({ tx, view: tx, newId }, spec, {
-    keepReplicas: [],
-    renewVolumes: [],
-    forceRecreate,
+    ...{ keepReplicas: [], renewVolumes: [], forceRecreate: [] },
+    ...flags,
   });
   const services = tx.list('services').map((service) => service.spec);
   stopDependents(tx, { services }, before === undefined ? [] : [before]);
@@ -112,8 +116,15 @@ function update(tx: Transaction, { random, tally }: RandomSource): void {
 function recreate(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined) return;
-  bringUp(tx, service.spec, true);
+  bringUp(tx, service.spec, { forceRecreate: [service.spec.service] });
   tally.record('recreated');
+}
+
+function renewVolumes(tx: Transaction, { random, tally }: RandomSource): void {
+  const service = aService(tx, random);
+  if (service === undefined) return;
+  bringUp(tx, service.spec, { renewVolumes: [service.spec.service] });
+  tally.record('volumes renewed');
 }
 
 function roll(tx: Transaction, { random, tally }: RandomSource): void {
