@@ -25,7 +25,10 @@ function addGlobalOptions(program: Command): Command {
       .option('--env-file <file>', 'alternate environment file', collect)
       .option('--profile <name>', 'profile to enable', collect)
       .option('--all-resources', 'include all resources, even those not used by services')
-      .option('--compatibility', 'backward compatibility mode: config does not normalize the model')
+      .option(
+        '--compatibility',
+        'names as of docker-compose 1 (project_service_1); config does not normalize the model',
+      )
       .option('--dry-run', dryRunText)
       .option(
         '--parallel <number>',

@@ -2,7 +2,8 @@ import { isAbsolute, join } from 'node:path';
 import type { Build, ComposeService, FileReference, Project } from '../compose/model.js';
 import { isRemoteContext } from './context.js';
 import type { BuildFlags } from './request.js';
-import { imageOf, mergeBuildArgs } from './request.js';
+import { imageOf } from '../compose/specs/names.js';
+import { mergeBuildArgs } from './request.js';
 
 /** A file for `docker buildx bake`. Keys of targets are in bake's order. */
 export interface BakeFile {

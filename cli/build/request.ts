@@ -1,6 +1,7 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { BuildQuery } from '../../manager/common/protocol/worker-calls.js';
 import type { Build, Project, ComposeService } from '../compose/model.js';
+import { imageOf } from '../compose/specs/names.js';
 
 export interface BuildFlags {
   readonly noCache?: boolean;
@@ -64,18 +65,6 @@ export interface BuildQueryOptions {
   readonly dockerfile: string;
   readonly dockerfileText: string;
   readonly remote?: string;
-}
-
-/**
- * Image of a service: its `image:`, else docker compose's name for a built image,
- * `PROJECT-SERVICE`.
- */
-export function imageOf(
-  project: Pick<Project, 'name'>,
-  key: string,
-  service: ComposeService,
-): string {
-  return service.image ?? `${project.name}-${key}`;
 }
 
 /**

@@ -9,6 +9,8 @@ import type { Tree } from './yaml/tree.js';
  */
 export interface Project {
   readonly name: string;
+  /** Separator in names of containers and images, `-` unless set: `--compatibility`. */
+  readonly nameSeparator?: '_';
   /** Absolute path of the directory against which relative paths of the first file are resolved. */
   readonly workingDirectory: string;
   /**

@@ -12,7 +12,10 @@ export function loadRequest(cli: Cli): LoadRequest {
     profiles,
     env: cli.env,
     cwd: cli.cwd,
-    options: { allResources: cli.options.allResources === true },
+    options: {
+      allResources: cli.options.allResources === true,
+      ...(cli.options.compatibility === true ? { nameSeparator: '_' } : {}),
+    },
   };
 }
 

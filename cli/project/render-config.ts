@@ -5,6 +5,7 @@ import {
   openFileSystem,
   loadModel,
   loadProjectSync,
+  type LoadOptions,
   type LoadRequest,
 } from '../compose/load/load.js';
 import type { Project } from '../compose/model.js';
@@ -12,6 +13,7 @@ import { normalize } from '../compose/load/normalize.js';
 import { toPlainData, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
 import { printYaml } from '../compose/yaml/yaml-print.js';
 import { printVariables, variablesOf } from '../compose/interpolation/variables.js';
+import { imageOf } from '../compose/specs/names.js';
 
 /** Flags of `config` with docker compose's names; a `--no-x` flag is `x`, false. */
 export interface ConfigOptions {
@@ -97,6 +99,7 @@ function outputOf(request: LoadRequest, options: OutputOptions): string {
       resolvePaths: options.pathResolution !== false,
       consistency: options.consistency !== false,
       resolveEnvironment: !listing && options.envResolution !== false,
+      ...separatorOf(request),
       allResources: request.options?.allResources === true,
       // Listing profiles must work while inactive profiles leave dependencies unresolved.
       ...(options.profiles === true ? { consistency: false } : {}),
@@ -106,6 +109,10 @@ function outputOf(request: LoadRequest, options: OutputOptions): string {
   const project = withPinned(loaded.project, options.pinned);
   if (options.lockImageDigests === true) return lockFile(project, options.format);
   return listing ? listOf(project, options) : rendered(project, options.format);
+}
+
+function separatorOf({ options }: LoadRequest): Pick<LoadOptions, 'nameSeparator'> {
+  return options?.nameSeparator === undefined ? {} : { nameSeparator: options.nameSeparator };
 }
 
 function withPinned(project: Project, pinned: ReadonlyMap<string, string>): Project {
@@ -133,7 +140,7 @@ function listOf(project: Project, options: ConfigOptions): string {
   if (options.models === true) return lines(Object.keys(project.models));
   if (options.images === true) {
     return Object.entries(project.services)
-      .map(([name, service]) => `${service.image ?? `${project.name}-${name}`}\n`)
+      .map(([name, service]) => `${imageOf(project, name, service)}\n`)
       .join('');
   }
   if (options.environment === true)

@@ -74,7 +74,9 @@ function imagesToRemove(
     .map(({ spec }) => spec)
     .filter(({ service }) => services?.includes(service) ?? true)
     .filter(
-      ({ service, task }) => rmi === 'all' || task.container.image === `${project}-${service}`,
+      ({ service, task }) =>
+        rmi === 'all' ||
+        [`${project}-${service}`, `${project}_${service}`].includes(task.container.image),
     )
     .map(({ task }) => task.container.image);
   return [...new Set(images)].sort();

@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { Node } from '../../manager/common/model/node.js';
-import { imageOf } from '../build/request.js';
+import { imageOf } from '../compose/specs/names.js';
 import { parseComposeDuration } from '../compose/decode/duration.js';
 import type { Project, ComposeService } from '../compose/model.js';
 import { nodeFits } from './node-fit.js';

@@ -1,7 +1,7 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { LayerMeter } from '../build/layer-meter.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
-import { imageOf } from '../build/request.js';
+import { imageOf } from '../compose/specs/names.js';
 import type { Cli } from '../cli.js';
 import type { ProgressRow } from '../output/progress.js';
 import { runWithLimit } from './run-with-limit.js';

@@ -84,7 +84,9 @@ function oneOffContainer(spec: ServiceSpec, options: OneOffOptions): ContainerSp
       [oneOffLabel]: 'True',
       'com.docker.compose.slug': options.slug,
     },
-    containerName: options.name ?? `${spec.project}-${spec.service}-run-${options.slug}`,
+    containerName:
+      options.name ??
+      [spec.project, spec.service, 'run', options.slug].join(spec.nameSeparator ?? '-'),
     engineRestart: { name: 'no' },
     tty: options.tty,
     stdinOpen: options.stdin,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { imageOf } from '../build/request.js';
+import { imageOf } from '../compose/specs/names.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { Project } from '../compose/model.js';

@@ -107,7 +107,7 @@ function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
 
 const forced = 'forced';
 const renewed = 'anonymous volumes are renewed';
-const otherCauses: readonly string[] = ['mode changed', forced, renewed];
+const otherCauses: readonly string[] = ['mode changed', 'nameSeparator changed', forced, renewed];
 
 /** True if the task template changed, not only the mode or a forced recreation. */
 function changesTasks(causes: readonly string[]): boolean {

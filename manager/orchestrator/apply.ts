@@ -78,7 +78,9 @@ function draftTask(
     spec: taskSpec(spec.task, adopts),
     taskHash: service.taskHash,
     configHash: spec.configHash,
-    containerName: spec.task.container.containerName ?? `${spec.project}-${spec.service}-${slot}`,
+    containerName:
+      spec.task.container.containerName ??
+      [spec.project, spec.service, slot].join(spec.nameSeparator ?? '-'),
     status: { state: 'new', at: how.now, message: '' },
     attachments: [],
     ...(adopts === undefined ? {} : { adopts: adopts.id }),

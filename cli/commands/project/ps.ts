@@ -192,7 +192,7 @@ function listed(task: Task, node: Node | undefined, now: number, truncate: boole
     record: {
       Command: command,
       CreatedAt: new Date(task.createdAt).toISOString(),
-      ExitCode: task.status.exitCode ?? 0,
+      ExitCode: exitCodeOf(task),
       Health: task.status.health ?? '',
       ID: truncate ? id.slice(0, 12) : id,
       Image: image,
@@ -217,6 +217,15 @@ function listed(task: Task, node: Node | undefined, now: number, truncate: boole
       Status: status,
     },
   };
+}
+
+/**
+ * 0 unless the container has ended, as in docker compose; null for one that ended with an unknown
+ * code.
+ */
+function exitCodeOf({ status: { state, exitCode } }: Task): number | null {
+  const hasFailed = state === 'failed' || state === 'rejected' || state === 'orphaned';
+  return exitCode ?? (hasFailed ? null : 0);
 }
 
 function shorten(text: string, truncate: boolean): string {

@@ -60,6 +60,7 @@ export interface LoadOptions {
   readonly resolveEnvironment?: boolean;
   /** Keep networks, volumes, secrets and configs that no service uses. */
   readonly allResources?: boolean;
+  readonly nameSeparator?: '_';
 }
 
 export interface LoadResult {
@@ -90,6 +91,8 @@ export function loadProjectSync(request: LoadRequest): LoadResult {
   project = selectServices(project, request.services ?? []);
   if (options.consistency !== false) checkContainerNames(project.services, refuse);
   project = resolveFiles(project, options.resolveEnvironment !== false, found, disk);
+  const { nameSeparator } = options;
+  if (nameSeparator !== undefined) project = { ...project, nameSeparator };
   if (options.allResources !== true) project = withoutUnused(project);
   return { project, warnings: [...warnings] };
 }

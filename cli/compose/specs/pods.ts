@@ -107,9 +107,10 @@ function leaderOf(project: Project, path: Path, mode: string): string {
 }
 
 function serviceOfContainer(project: Project, container: string): string | undefined {
+  const { name, nameSeparator: separator = '-' } = project;
+  const own = (key: string): string => [name, key, '1'].join(separator);
   return Object.entries(project.services).find(
-    ([key, service]) =>
-      (service.container_name ?? `${project.name}-${key}-1`) === container && !isScaled(service),
+    ([key, service]) => (service.container_name ?? own(key)) === container && !isScaled(service),
   )?.[0];
 }
 

@@ -25,6 +25,7 @@ import { toAttachments, toNetworkMode } from './networks.js';
 import { impliedDependencies, sharingOf, toMode } from './pods.js';
 import { specError } from './spec-error.js';
 import { toBytes, toMs, toNanoCpus } from './units.js';
+import { imageOf } from './names.js';
 
 export function toServiceSpec(
   project: Project,
@@ -51,6 +52,7 @@ export function toServiceSpec(
     dependsOn: [...toDependencies(service), ...impliedDependencies(project, name)],
     endpointMode: service.deploy?.endpoint_mode === 'vip' ? 'vip' : 'dnsrr',
     halted: false,
+    nameSeparator: project.nameSeparator,
     update: update && toUpdate(update),
     rollback: rollback && toUpdate(rollback),
     configHash: serviceHash(project, service),
@@ -90,7 +92,7 @@ function toContainer(
 ): ContainerSpec {
   const { ipc, pid, volumes } = sharingOf(project, name);
   return omitUndefined<ContainerSpec>({
-    image: service.image ?? `${project.name}-${name}`,
+    image: imageOf(project, name, service),
     platform: service.platform,
     pullPolicy: toPullPolicy(service),
     command: service.command ?? undefined,

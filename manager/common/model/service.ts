@@ -39,6 +39,8 @@ export interface ServiceSpec {
   readonly halted: boolean;
   /** True after `up --no-start`: containers are created and wait for `start`. */
   readonly held?: boolean;
+  /** Separator in the names of new containers, `-` unless set. */
+  readonly nameSeparator?: '_';
   readonly update?: UpdateConfig;
   readonly rollback?: UpdateConfig;
   /** docker compose's config hash, for its labels. */

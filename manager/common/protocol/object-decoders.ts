@@ -107,6 +107,7 @@ export const serviceSpec = object<ServiceSpec>({
   endpointMode: oneOf('dnsrr', 'vip'),
   halted: boolean,
   held: optional(boolean),
+  nameSeparator: optional(oneOf('_')),
   update: optional(updateConfig),
   rollback: optional(updateConfig),
   configHash: string,

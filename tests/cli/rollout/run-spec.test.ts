@@ -33,6 +33,8 @@ test('a one-off container has its own name and no restarts, ports or aliases of 
   const run = oneOffSpec(base, { ...wish, command: ['echo', 'a'], env: { A: 'b' } });
   t.is(run.service, `${spec.service}-run-0123456789ab`);
   t.is(run.task.container.containerName, `${spec.project}-${spec.service}-run-0123456789ab`);
+  const compatible = oneOffSpec({ ...base, nameSeparator: '_' }, wish);
+  t.is(compatible.task.container.containerName, `${spec.project}_${spec.service}_run_0123456789ab`);
   t.is(run.task.container.labels['com.docker.compose.oneoff'], 'True');
   t.deepEqual(run.task.container.command, ['echo', 'a']);
   t.deepEqual(run.task.container.engineRestart, { name: 'no' });

@@ -37,6 +37,16 @@ test('ps -a includes ended containers, and ps -q prints only ids', async (t) => 
   t.is((await runCommand([...demo, 'ps', '-q'], { client })).stdout.split('\n').length, 3);
 });
 
+test('ps as JSON has no exit code for a container that failed with an unknown one', async (t) => {
+  const client = new FakeCluster(objects);
+  const { stdout } = await runCommand([...demo, 'ps', '-a', '--format', 'json'], { client, now });
+  const codes = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { readonly ExitCode: unknown }).ExitCode);
+  t.deepEqual(codes, [0, 0, null]);
+});
+
 test('ps as JSON has the fields of docker compose plus Node and Restarts', async (t) => {
   const { stdout } = await runCommand([...demo, 'ps', '--format', 'json'], {
     client: new FakeCluster(objects),

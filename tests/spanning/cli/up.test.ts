@@ -69,6 +69,26 @@ test('up -V asks for new anonymous volumes of the named services only', async (t
   t.deepEqual(await renewed('up', '-d'), []);
 });
 
+test('up --compatibility names containers and built images as docker-compose 1 does', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'compose.yaml'), 'name: demo\nservices: {web: {build: .}}\n');
+  const client = new FakeCluster(objects, {
+    'project.apply': () => ({ changes: [], orphans: [] }),
+    'image.find': () => [],
+  });
+  const run = { client, cwd, env: { HOME: cwd } };
+  const specOf = async (...flags: string[]) => {
+    await runCommand([...flags, '--dry-run', 'up', '-d'], run);
+    const [spec] = client.lastArgs('project.apply')?.services ?? [];
+    return [spec?.nameSeparator, spec?.task.container.image];
+  };
+  t.deepEqual(await specOf(), [undefined, 'demo-web']);
+  t.deepEqual(await specOf('--compatibility'), ['_', 'demo_web']);
+  const images = await runCommand(['--compatibility', 'config', '--images'], run);
+  t.is(images.stdout, 'demo_web\n');
+});
+
 test('up of an invalid file reports the position and does not call the manager', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
   t.teardown(() => rm(cwd, { recursive: true }));

@@ -172,6 +172,21 @@ test('a renewal of anonymous volumes is part of the spec until the next one', as
   t.true(((await apply(['db'])).at ?? 0) > (renewed.at ?? 0));
 });
 
+test('new containers get the separator of names, existing ones keep their names', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  await manager.join('w1');
+  const names = async (changes: Parameters<typeof aServiceSpec>[1], count: number) => {
+    const applied = anApply({ services: [aServiceSpec('db', changes)] });
+    await manager.call('project.apply', applied);
+    await tasksRunning(manager, count);
+    const tasks = await manager.call('task.list', { project: 'demo' });
+    return tasks.map(({ containerName }) => containerName).sort();
+  };
+  t.deepEqual(await names({}, 1), ['demo-db-1']);
+  const after = await names({ nameSeparator: '_', replicas: 2 }, 2);
+  t.deepEqual(after, ['demo-db-1', 'demo_db_2']);
+});
+
 test('orphans are listed, and removed with removeOrphans', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const old = aServiceSpec('old');
