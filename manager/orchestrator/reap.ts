@@ -4,7 +4,7 @@ import { currentTask, isNodeLost, isWanted, tasksBySlot } from '../store/slots.j
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { TaskChange } from './task-change.js';
-import { deleteTask } from './plan-slot.js';
+import { deleteTask, retireTask } from './plan-slot.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
 
@@ -43,9 +43,28 @@ export function reap(
   const changes: TaskChange[] = [];
   for (const [slot, tasks] of tasksBySlot(snapshot.tasks)) {
     if (wanted.has(slot)) changes.push(...reapSlot(tasks, options.ending, snapshot));
-    else changes.push(...tasks.flatMap((task) => removeTask(task, snapshot, options.surplusCause)));
+    else changes.push(...reapSurplus(tasks, snapshot, options.surplusCause));
   }
   return changes;
+}
+
+/**
+ * Removes the tasks of a surplus slot. A global service keeps the container of a drained node if it
+ * has anonymous volumes: the slot's next task on that node needs them.
+ */
+function reapSurplus(
+  tasks: readonly Task[],
+  snapshot: ServiceSnapshot,
+  cause: string,
+): readonly TaskChange[] {
+  const isGlobal = snapshot.service.spec.mode.kind === 'global';
+  const holder = isGlobal ? findLastWithVolumes(tasks) : undefined;
+  return tasks.flatMap((task) => {
+    const node = nodeOf(task, snapshot);
+    const isKept = task === holder && !isNodeLost(node) && node?.spec.availability === 'drain';
+    if (!isKept || task.desired === 'remove') return removeTask(task, snapshot, cause);
+    return isWanted(task) ? [retireTask(task, cause)] : [];
+  });
 }
 
 /** Whether the task was shut down for a successor that now runs in another container. */
