@@ -17,7 +17,7 @@ import {
   type SavedSet,
   type SavedSetPaths,
 } from './assignments/saved-set.js';
-import { upstreamsOf } from './dns.js';
+import { containerDnsOf } from './dns.js';
 import type { DataPlane } from './executor/data-plane.js';
 import type { ContainerCache } from './executor/executor.js';
 import type { RejectedTasks } from './tasks/rejected-tasks.js';
@@ -30,7 +30,7 @@ export interface AssignmentApplierDependencies {
   readonly containers: Pick<ContainerCache, 'synced'>;
   readonly dataPlane: Pick<
     DataPlane,
-    'setView' | 'setUpstreams' | 'setDown' | 'beginIsolation' | 'endIsolation'
+    'setView' | 'setContainerDns' | 'setDown' | 'beginIsolation' | 'endIsolation'
   >;
   readonly tasks: Pick<TaskSet, 'isolateOrphans' | 'apply' | 'downTasks'>;
   readonly rejected: Pick<RejectedTasks, 'set'>;
@@ -214,11 +214,16 @@ export class AssignmentApplier {
     const { dataPlane, tasks } = this.#deps;
     const before = this.#current;
     this.#current = set;
-    if (before?.networks !== set.networks || before.endpoints !== set.endpoints) {
-      dataPlane.setView({ networks: set.networks, endpoints: set.endpoints });
+    const { networks, endpoints, projects } = set;
+    if (
+      before?.networks !== networks ||
+      before.endpoints !== endpoints ||
+      before.projects !== projects
+    ) {
+      dataPlane.setView({ networks, endpoints, projects });
     }
     if (before?.tasks !== set.tasks) {
-      dataPlane.setUpstreams(upstreamsOf(set));
+      dataPlane.setContainerDns(containerDnsOf(set));
       tasks.apply(set);
       dataPlane.setDown(tasks.downTasks());
     }

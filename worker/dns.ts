@@ -2,7 +2,7 @@ import type { Clock } from '../manager/common/base/clock.js';
 import { messageOf } from '../manager/common/base/errors.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { AssignmentSet } from '../manager/common/protocol/assignments.js';
-import { DnsServer } from '../network/dns/server.js';
+import { DnsServer, type ContainerDnsConfig } from '../network/dns/server.js';
 import { belongsToNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
 import type { EffectiveSettings } from './settings.js';
 
@@ -23,8 +23,8 @@ export async function startDnsServer(
   const names = new DnsServer({ clock, log, ...(port === undefined ? {} : { port }) });
   const set = await loadLastSet(settings, log);
   if (set !== undefined) {
-    names.setView({ networks: set.networks, endpoints: set.endpoints });
-    names.setLocal(localContainers(set));
+    names.setView(set);
+    names.setLocal(containerDnsOf(set));
   }
   names.start();
   return names;
@@ -43,19 +43,13 @@ async function loadLastSet(settings: NodePlaces, log: Logger): Promise<Assignmen
   }
 }
 
-/** Upstream resolvers from `dns:` of each task, keyed by container address. */
-export function upstreamsOf(set: AssignmentSet): ReadonlyMap<string, readonly string[]> {
+/** Resolvers from `dns:` and search domains from `dns_search:` of each task, by address. */
+export function containerDnsOf(set: AssignmentSet): ReadonlyMap<string, ContainerDnsConfig> {
   return new Map(
-    set.tasks.flatMap((task) =>
-      task.spec.container.dns.length === 0
-        ? []
-        : task.attachments.map(({ address }) => [address, task.spec.container.dns] as const),
-    ),
+    set.tasks.flatMap(({ spec: { container }, attachments }) => {
+      if (container.dns.length + container.dnsSearch.length === 0) return [];
+      const config = { upstreams: container.dns, searchDomains: container.dnsSearch };
+      return attachments.map(({ address }) => [address, config] as const);
+    }),
   );
-}
-
-function localContainers(
-  set: AssignmentSet,
-): ReadonlyMap<string, { readonly upstreams: readonly string[] }> {
-  return new Map([...upstreamsOf(set)].map(([address, upstreams]) => [address, { upstreams }]));
 }

@@ -1,7 +1,7 @@
 import type { NetworkId, TaskId } from '../manager/common/model/ids.js';
-import type { NetworkView } from '../manager/common/model/network-view.js';
+import type { NameView } from '../manager/common/model/network-view.js';
 import type { NodeCounters } from '../manager/common/protocol/statistics.js';
-import { DnsServer } from '../network/dns/server.js';
+import { DnsServer, type ContainerDnsConfig } from '../network/dns/server.js';
 import { beginIsolation, endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions, type StuckRemoval } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
@@ -38,7 +38,7 @@ export class OverlayDataPlane implements DataPlane {
     await this.#overlay.stop();
   }
 
-  setView(view: NetworkView): void {
+  setView(view: NameView): void {
     const wanted = new Set(view.networks.map((network) => network.id));
     for (const id of this.#joined.keys()) if (!wanted.has(id)) this.#joined.delete(id);
     this.#overlay.setView(view);
@@ -70,10 +70,8 @@ export class OverlayDataPlane implements DataPlane {
     this.#dns.setDown(taskIds);
   }
 
-  setUpstreams(upstreams: ReadonlyMap<string, readonly string[]>): void {
-    this.#dns.setLocal(
-      new Map([...upstreams].map(([address, servers]) => [address, { upstreams: servers }])),
-    );
+  setContainerDns(containers: ReadonlyMap<string, ContainerDnsConfig>): void {
+    this.#dns.setLocal(containers);
   }
 
   async beginIsolation(signal: AbortSignal): Promise<void> {

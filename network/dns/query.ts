@@ -13,6 +13,8 @@ export interface Query {
   readonly transport: 'udp' | 'tcp';
   /** Upstream servers for names outside the cluster. */
   readonly upstreams: readonly string[];
+  /** The client's own search domains; empty if it uses the host's. */
+  readonly searchDomains: readonly string[];
 }
 
 /**

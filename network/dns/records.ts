@@ -2,7 +2,8 @@ import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
 import type {
   Endpoint,
   NetworkOnNode,
-  NetworkView,
+  NameView,
+  ProjectNames,
 } from '../../manager/common/model/network-view.js';
 import type { Cidr } from '../../manager/common/address/cidr.js';
 import { contains, parseCidr } from '../../manager/common/address/cidr.js';
@@ -30,13 +31,15 @@ export function containerNameOf(endpoint: Endpoint): string {
  * Service names are unique per cluster as `<project>_<service>`; within a project the short name
  * applies.
  */
-function serviceKey({ project, service }: Endpoint): string {
+function serviceKey({ project, service }: Pick<Endpoint, 'project' | 'service'>): string {
   const prefix = `${project}_`;
   return project !== '' && service.startsWith(prefix) ? service.slice(prefix.length) : service;
 }
 
 /** All names of an endpoint on its network, in lower case. */
-export function namesOf(endpoint: Endpoint): ReadonlySet<string> {
+export function namesOf(
+  endpoint: Pick<Endpoint, 'project' | 'service' | 'slot' | 'aliases'>,
+): ReadonlySet<string> {
   const { project, service, slot, aliases } = endpoint;
   const key = serviceKey(endpoint);
   const names = [
@@ -52,6 +55,26 @@ export function namesOf(endpoint: Endpoint): ReadonlySet<string> {
   return new Set(names.map((name) => name.toLowerCase()));
 }
 
+/** The names that the tasks of a project's services have or would have. */
+class DeclaredNames {
+  readonly #names = new Set<string>();
+  /** Container names without their slot numbers. */
+  readonly #containers = new Set<string>();
+
+  constructor({ project, services }: ProjectNames) {
+    for (const { name: service, aliases } of services) {
+      const slot = 1;
+      for (const name of namesOf({ project, service, slot, aliases })) this.#names.add(name);
+      this.#containers.add(`${project}-${serviceKey({ project, service })}`.toLowerCase());
+    }
+  }
+
+  has(name: string): boolean {
+    const container = /^(.+)-\d+$/u.exec(name)?.[1];
+    return this.#names.has(name) || (container !== undefined && this.#containers.has(container));
+  }
+}
+
 /** Index of all names of a network view. Built once per view, so that queries are plain lookups. */
 export class NameIndex {
   readonly #networks = new Map<
@@ -60,9 +83,14 @@ export class NameIndex {
   >();
   readonly #names = new Map<string, Names>();
   readonly #byAddress = new Map<string, Endpoint[]>();
+  /** Names of each project's services, with or without tasks. */
+  readonly #declared: ReadonlyMap<string, DeclaredNames>;
   readonly #byTask = new Map<TaskId, Endpoint[]>();
 
-  constructor(view: NetworkView) {
+  constructor(view: NameView) {
+    this.#declared = new Map(
+      view.projects.map((names) => [names.project, new DeclaredNames(names)] as const),
+    );
     for (const network of view.networks)
       this.#networks.set(network.id, { network, subnet: parseCidr(network.subnet) });
     const names = new Map<string, Map<string, Endpoint[]>>();
@@ -108,13 +136,16 @@ export class NameIndex {
   }
 
   /**
-   * Endpoints with a name (lower case), up or down; undefined if the cluster has no such name. On a
-   * shared network, a service of the client's own project hides services of the same name in other
-   * projects.
+   * Endpoints with a name (lower case), up or down; undefined if the cluster has no such name. The
+   * client's project has the names of all its services, also of those without tasks and on other
+   * networks. On a shared network, a service of the client's own project hides services of the same
+   * name in other projects.
    */
   find(name: string, scope: QueryScope): readonly Endpoint[] | undefined {
     const found = scope.networkIds.flatMap((id) => this.#names.get(id)?.get(name) ?? []);
-    if (found.length === 0) return undefined;
+    if (found.length === 0) {
+      return this.#declared.get(scope.project)?.has(name) === true ? [] : undefined;
+    }
     const own = found.filter(({ project }) => project === scope.project);
     return own.length > 0 ? own : found;
   }

@@ -29,7 +29,8 @@ export function parseResolvConf(text: string): ResolverConfig {
   return { servers, searchDomains: searchDomains.filter((domain) => domain !== '') };
 }
 
-function bareDomain(domain: string): string {
+/** A domain in lower case, without leading or trailing dots. */
+export function bareDomain(domain: string): string {
   return domain.toLowerCase().replace(/^\.+|\.+$/g, '');
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
-import type { Endpoint, NetworkView } from '../../manager/common/model/network-view.js';
+import type { Endpoint, NameView } from '../../manager/common/model/network-view.js';
 import { runChain } from './chain.js';
 import { cacheHandler } from './handlers/cache.js';
 import { externalHandler } from './handlers/external.js';
@@ -14,7 +14,7 @@ import { localAddressCheck } from './local-addresses.js';
 import type { DnsHandler, Query } from './query.js';
 import type { QueryScope } from './records.js';
 import { NameIndex } from './records.js';
-import { HostResolvers } from './resolvers.js';
+import { bareDomain, HostResolvers } from './resolvers.js';
 import { exchange } from './upstream.js';
 import type { Records } from './wire.js';
 import {
@@ -34,6 +34,8 @@ export interface ContainerDnsConfig {
    * Upstream servers from `dns:` for names outside the cluster; empty to use the host's resolvers.
    */
   readonly upstreams: readonly string[];
+  /** Search domains from `dns_search:`; empty to use the host's. */
+  readonly searchDomains: readonly string[];
 }
 
 export interface DnsServerOptions {
@@ -53,6 +55,7 @@ export interface DnsServerOptions {
 interface Client {
   readonly scope: QueryScope;
   readonly upstreams: readonly string[];
+  readonly searchDomains: readonly string[];
   readonly answers: Map<string, Records>;
 }
 
@@ -65,6 +68,8 @@ export interface DnsCounts {
   /** Answered with SERVFAIL. */
   readonly failures: number;
 }
+
+const noDnsConfig: ContainerDnsConfig = { upstreams: [], searchDomains: [] };
 
 /** Cached answers per client; the cache is cleared when it is full. */
 const maxCachedAnswers = 1_024;
@@ -82,7 +87,7 @@ export class DnsServer {
   readonly #isLocalAddress: (address: string) => boolean;
   readonly #listeners = new Map<string, Listener>();
   readonly #clients = new Map<string, Client | undefined>();
-  #view: NetworkView = { networks: [], endpoints: [] };
+  #view: NameView = { networks: [], endpoints: [], projects: [] };
   #index: NameIndex | undefined;
   #down: ReadonlySet<TaskId> = new Set();
   #local: ReadonlyMap<string, ContainerDnsConfig> = new Map();
@@ -131,7 +136,7 @@ export class DnsServer {
   }
 
   /** Replaces the names and the listen addresses. */
-  setView(view: NetworkView): void {
+  setView(view: NameView): void {
     this.#view = view;
     this.#index = undefined;
     this.#clients.clear();
@@ -184,9 +189,18 @@ export class DnsServer {
         reply(respond(message, question, ready, randomStart(ready, this.#directory.random)));
         return;
       }
-      const { scope, upstreams } = client;
+      const { scope, upstreams, searchDomains } = client;
       const name = questionName(message);
-      const query = { message, question, name, scope, client: from, transport, upstreams };
+      const query = {
+        message,
+        question,
+        name,
+        scope,
+        client: from,
+        transport,
+        upstreams,
+        searchDomains,
+      };
       this.#answer(query, client, key, reply);
     };
   }
@@ -238,8 +252,13 @@ export class DnsServer {
       (this.#isLocalAddress(address) ? index.scopeOfHost(networkId) : undefined);
     if (scope === undefined) return undefined;
     if (this.#clients.size >= maxClients) this.#clients.clear();
-    const upstreams = this.#local.get(address)?.upstreams ?? [];
-    const client: Client = { scope, upstreams, answers: new Map() };
+    const { upstreams, searchDomains } = this.#local.get(address) ?? noDnsConfig;
+    const client: Client = {
+      scope,
+      upstreams,
+      searchDomains: searchDomains.map(bareDomain).filter((domain) => domain !== ''),
+      answers: new Map(),
+    };
     this.#clients.set(key, client);
     return client;
   }

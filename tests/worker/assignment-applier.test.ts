@@ -23,6 +23,7 @@ const set: AssignmentSet = {
   networks: [],
   endpoints: [],
   volumes: [],
+  projects: [],
   files: [],
 };
 
@@ -54,7 +55,7 @@ async function applier(t: ExecutionContext, changes: Partial<Dependencies> = {})
     containers: { synced: () => Promise.resolve() },
     dataPlane: {
       setView: () => calls.push('view'),
-      setUpstreams: () => calls.push('upstreams'),
+      setContainerDns: () => calls.push('container DNS'),
       setDown: () => calls.push('down'),
       beginIsolation: () => {
         calls.push('begin isolation');
@@ -95,11 +96,11 @@ test('a full set isolates orphans before the networks, and ends the boot isolati
     'isolate',
     'end isolation',
     'view',
-    'upstreams',
+    'container DNS',
     'tasks 1',
     'down',
     'isolate',
-    'upstreams',
+    'container DNS',
     'tasks 5',
     'down',
   ]);
@@ -133,7 +134,11 @@ test('changed tasks are saved at once, changed endpoints after a delay', async (
   const { started, clock, saved } = await applier(t);
   await started.load();
   await started.replace(full());
-  const task = { id: 't1', spec: { container: { dns: [] } }, attachments: [] } as never;
+  const task = {
+    id: 't1',
+    spec: { container: { dns: [], dnsSearch: [] } },
+    attachments: [],
+  } as never;
   await t.throwsAsync(started.update(changed({ sequence: 9, upsert: {}, remove: {} })), {
     message: /resync with a full set/u,
   });
@@ -213,7 +218,7 @@ test('a failed end of the boot isolation is tried again with the next set', asyn
   const { started, calls } = await applier(t, {
     dataPlane: {
       setView: () => undefined,
-      setUpstreams: () => undefined,
+      setContainerDns: () => undefined,
       setDown: () => undefined,
       beginIsolation: () => Promise.resolve(),
       endIsolation: () => {
@@ -228,7 +233,12 @@ test('a failed end of the boot isolation is tried again with the next set', asyn
   t.true(calls.includes('tasks 1'));
 });
 
-const former = { id: 't1', desired: 'running', spec: { container: { dns: [] } }, attachments: [] };
+const former = {
+  id: 't1',
+  desired: 'running',
+  spec: { container: { dns: [], dnsSearch: [] } },
+  attachments: [],
+};
 const malformed = {
   id: 't1' as TaskId,
   desired: 'shutdown',

@@ -25,6 +25,7 @@ const set: AssignmentSet = {
   networks: [aNetworkOnNode({ subnet: '127.88.0.0/16', gateway })],
   endpoints: [anEndpoint({ slot: 1, address: asker }), anEndpoint({ slot: 2, address: asked })],
   volumes: [],
+  projects: [],
   files: [],
 };
 

@@ -19,6 +19,7 @@ export function applyChange(set: AssignmentSet, change: AssignmentChange): Assig
     tasks: merge(set.tasks, upsert.tasks, remove.tasks, byId),
     networks: merge(set.networks, upsert.networks, remove.networks, byId),
     endpoints: merge(set.endpoints, upsert.endpoints, remove.endpoints, byId),
+    projects: merge(set.projects, upsert.projects, remove.projects, ({ project }) => project),
     volumes: merge(set.volumes, upsert.volumes, remove.volumes, byName),
     files: merge(set.files, upsert.files, remove.files, byId),
   };

@@ -1,5 +1,6 @@
+import type { ContainerDnsConfig } from '../../network/dns/server.js';
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
-import type { NetworkView } from '../../manager/common/model/network-view.js';
+import type { NameView } from '../../manager/common/model/network-view.js';
 import type { StuckRemoval } from '../../network/overlay/overlay.js';
 import type { NodeCounters } from '../../manager/common/protocol/statistics.js';
 
@@ -12,7 +13,7 @@ export interface DataPlane {
   start(signal: AbortSignal): Promise<void>;
   /** Stops reconciling and leaves the networks in place. */
   stop(): Promise<void>;
-  setView(view: NetworkView): void;
+  setView(view: NameView): void;
   /** Resolves with the engine network's name once containers can join it. */
   ready(networkId: NetworkId, signal: AbortSignal): Promise<{ readonly engineNetwork: string }>;
   /**
@@ -24,8 +25,8 @@ export interface DataPlane {
   ): void;
   /** Marks tasks as down, whatever the view says: DNS stops returning them. */
   setDown(taskIds: ReadonlySet<TaskId>): void;
-  /** Sets the upstream resolvers of containers, keyed by container address. */
-  setUpstreams(upstreams: ReadonlyMap<string, readonly string[]>): void;
+  /** Sets the DNS settings of local containers, keyed by address on any of their networks. */
+  setContainerDns(containers: ReadonlyMap<string, ContainerDnsConfig>): void;
   /** Forwards nothing to or from containers, published ports included, until `endIsolation`. */
   beginIsolation(signal: AbortSignal): Promise<void>;
   /** Ends the isolation of containers that began at boot or with `beginIsolation`. */

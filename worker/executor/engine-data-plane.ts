@@ -3,7 +3,7 @@ import { isConflict } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
-import type { NetworkOnNode, NetworkView } from '../../manager/common/model/network-view.js';
+import type { NetworkOnNode, NameView } from '../../manager/common/model/network-view.js';
 import type { BridgeNetworks, ObservedBridgeNetwork } from '../../network/plan/bridge-networks.js';
 import { deferred, untilAborted, type Deferred } from '../../manager/common/base/cancellation.js';
 import type { DataPlane } from './data-plane.js';
@@ -56,7 +56,7 @@ export class EngineDataPlane implements DataPlane {
   readonly #ready = new Map<NetworkId, string>();
   readonly #waiting = new Map<NetworkId, Deferred<undefined>>();
   readonly #callbacks: ((present: readonly NetworkId[]) => void)[] = [];
-  #view: NetworkView | undefined;
+  #view: NameView | undefined;
   #reported: string | undefined;
 
   constructor(options: EngineDataPlaneOptions) {
@@ -79,7 +79,7 @@ export class EngineDataPlane implements DataPlane {
     await this.#loop.stop();
   }
 
-  setView(view: NetworkView): void {
+  setView(view: NameView): void {
     this.#view = view;
     this.#loop.trigger();
   }
@@ -109,8 +109,8 @@ export class EngineDataPlane implements DataPlane {
     // The engine's DNS ignores health: it returns every running container.
   }
 
-  setUpstreams(): void {
-    // The engine applies `dns:` of a container itself.
+  setContainerDns(): void {
+    // The engine applies `dns:` and `dns_search:` of a container itself.
   }
 
   /** No-op: there is no second machine that could have replaced containers. */

@@ -9,6 +9,26 @@ export interface NetworkView {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** A network view with the names that DNS must not forward. */
+export interface NameView extends NetworkView {
+  /** Projects of the node's tasks that use networks. */
+  readonly projects: readonly ProjectNames[];
+}
+
+/**
+ * Services of a project, with or without tasks: DNS never forwards their names, not even with a
+ * search domain appended.
+ */
+export interface ProjectNames {
+  readonly project: string;
+  readonly services: readonly {
+    /** `<project>_<key>`. */
+    readonly name: string;
+    /** Aliases on all networks. */
+    readonly aliases: readonly string[];
+  }[];
+}
+
 export interface NetworkOnNode {
   readonly id: NetworkId;
   readonly name: string;

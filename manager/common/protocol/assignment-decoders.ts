@@ -17,7 +17,7 @@ import {
 } from '../base/decode.js';
 import { messageOf } from '../base/errors.js';
 import type { ConfigId, SecretId, TaskId } from '../model/ids.js';
-import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
+import type { Endpoint, NetworkOnNode, ProjectNames } from '../model/network-view.js';
 import type { DesiredState } from '../model/task-state.js';
 import { desiredStates } from '../model/task-state.js';
 import type { AssignedFile, AssignedTask, AssignmentChange, AssignmentSet } from './assignments.js';
@@ -68,6 +68,11 @@ const endpoint = object<Endpoint>({
   up: boolean,
 });
 
+const projectNames = object<ProjectNames>({
+  project: string,
+  services: array(object({ name: string, aliases: array(string) })),
+});
+
 /** Checks the content of a secret or config. */
 export const assignedFile = object<AssignedFile>({
   id: branded<SecretId | ConfigId>(),
@@ -82,6 +87,7 @@ const setShape: Shape<Omit<AssignmentSet, 'tasks'>> = {
   sequence: integer,
   networks: array(networkOnNode),
   endpoints: array(endpoint),
+  projects: orElse(array(projectNames), []),
   volumes: array(volumeSpec),
   files: array(assignedFile),
 };
@@ -123,6 +129,7 @@ const unreadChange = object({
       tasks: orElse(array(anything), []),
       networks: optional(array(networkOnNode)),
       endpoints: optional(array(endpoint)),
+      projects: optional(array(projectNames)),
       volumes: optional(array(volumeSpec)),
       files: optional(array(assignedFile)),
     }),
@@ -130,6 +137,7 @@ const unreadChange = object({
       tasks: optional(array(branded())),
       networks: optional(array(branded())),
       endpoints: optional(array(string)),
+      projects: optional(array(string)),
       volumes: optional(array(string)),
       files: optional(array(string)),
     }),

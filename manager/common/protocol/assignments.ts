@@ -1,5 +1,5 @@
 import type { ConfigId, NetworkId, NodeId, SecretId, TaskId } from '../model/ids.js';
-import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
+import type { Endpoint, NetworkOnNode, ProjectNames } from '../model/network-view.js';
 import type { Task } from '../model/task.js';
 import type { Volume } from '../model/network.js';
 
@@ -52,12 +52,14 @@ export interface AssignmentSet {
   readonly networks: readonly NetworkOnNode[];
   /** Every endpoint of these networks, on all nodes. */
   readonly endpoints: readonly Endpoint[];
+  /** Projects of the tasks that use networks. */
+  readonly projects: readonly ProjectNames[];
   readonly volumes: readonly Volume['spec'][];
   readonly files: readonly AssignedFile[];
 }
 
 /**
- * Delta from set `sequence` - 1. Items are keyed by id (volumes by name); an upsert replaces the
+ * Delta from set `sequence` - 1. Items are keyed by id (volumes and projects by name); an upsert replaces the
  * item.
  */
 export interface AssignmentChange {
@@ -66,6 +68,7 @@ export interface AssignmentChange {
     readonly tasks?: readonly AssignedTask[];
     readonly networks?: readonly NetworkOnNode[];
     readonly endpoints?: readonly Endpoint[];
+    readonly projects?: readonly ProjectNames[];
     readonly volumes?: readonly Volume['spec'][];
     readonly files?: readonly AssignedFile[];
   };
@@ -73,6 +76,7 @@ export interface AssignmentChange {
     readonly tasks?: readonly TaskId[];
     readonly networks?: readonly NetworkId[];
     readonly endpoints?: readonly string[];
+    readonly projects?: readonly string[];
     readonly volumes?: readonly string[];
     readonly files?: readonly string[];
   };

@@ -1,7 +1,8 @@
 import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
-import type { Endpoint } from '../../common/model/network-view.js';
+import type { Endpoint, ProjectNames } from '../../common/model/network-view.js';
 import type { Lease } from '../../common/model/network.js';
 import type { Node } from '../../common/model/node.js';
+import type { Service } from '../../common/model/service.js';
 import type { Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { AssignmentChange, AssignmentSet } from '../../common/protocol/assignments.js';
@@ -9,6 +10,7 @@ import type { Commit, StoreView } from '../../store/store.js';
 import { endpointOf } from './endpoint.js';
 import type { AssignmentSource } from './node-assignments.js';
 import { NodeAssignments } from './node-assignments.js';
+import { haveSameNames, namesOfProject } from './project-names.js';
 
 /**
  * Tracks the assignment set of every connected node, incrementally from the store's commits. A
@@ -21,7 +23,11 @@ export class AssignmentTracker implements AssignmentSource {
   readonly #clusterId: string;
   readonly #nodes = new Map<NodeId, NodeAssignments>();
   readonly #gateways = new Map<string, string>();
+  /** Nodes by network, and by project. */
   readonly #subscribers = new Map<NetworkId, Set<NodeAssignments>>();
+  readonly #projectNodes = new Map<string, Set<NodeAssignments>>();
+  /** Names of the projects that nodes have; one object for all nodes until a name changes. */
+  readonly #names = new Map<string, ProjectNames>();
   /** Tasks that had not ended when their node went down. */
   readonly #lost = new Set<TaskId>();
 
@@ -45,6 +51,7 @@ export class AssignmentTracker implements AssignmentSource {
       tasks: change?.upsert.tasks ?? [],
       networks: change?.upsert.networks ?? [],
       endpoints: change?.upsert.endpoints ?? [],
+      projects: change?.upsert.projects ?? [],
       volumes: change?.upsert.volumes ?? [],
       files: change?.upsert.files ?? [],
     };
@@ -69,6 +76,7 @@ export class AssignmentTracker implements AssignmentSource {
       if (change.table === 'tasks') this.#applyTask(change.before, change.after);
       else if (change.table === 'leases') this.#applyLease(change.before, change.after);
       else if (change.table === 'nodes') this.#applyNode(change.before, change.after);
+      else if (change.table === 'services') this.#applyService(change.before, change.after);
       else if (change.table === 'networks') this.#applyNetwork(change.id as NetworkId);
     }
   }
@@ -92,6 +100,37 @@ export class AssignmentTracker implements AssignmentSource {
     const nodes = this.#subscribers.get(networkId);
     nodes?.delete(node);
     if (nodes?.size === 0) this.#subscribers.delete(networkId);
+  }
+
+  projectNames(project: string): ProjectNames {
+    let names = this.#names.get(project);
+    if (names === undefined) {
+      names = namesOfProject(project, this.view.servicesOfProject(project));
+      this.#names.set(project, names);
+    }
+    return names;
+  }
+
+  subscribeProject(project: string, node: NodeAssignments): void {
+    const nodes = this.#projectNodes.get(project) ?? new Set();
+    nodes.add(node);
+    this.#projectNodes.set(project, nodes);
+  }
+
+  unsubscribeProject(project: string, node: NodeAssignments): void {
+    const nodes = this.#projectNodes.get(project);
+    nodes?.delete(node);
+    if (nodes?.size !== 0) return;
+    this.#projectNodes.delete(project);
+    this.#names.delete(project);
+  }
+
+  #applyService(before: Service | undefined, after: Service | undefined): void {
+    const service = after ?? before;
+    if (service === undefined || haveSameNames(before, after)) return;
+    const { project } = service.spec;
+    this.#names.delete(project);
+    for (const node of this.#projectNodes.get(project) ?? []) node.markProject(project);
   }
 
   #applyTask(before: Task | undefined, after: Task | undefined): void {

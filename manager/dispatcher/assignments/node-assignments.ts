@@ -1,5 +1,5 @@
 import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
-import type { Endpoint, NetworkOnNode } from '../../common/model/network-view.js';
+import type { Endpoint, NetworkOnNode, ProjectNames } from '../../common/model/network-view.js';
 import { contentOf } from '../../common/model/secret.js';
 import type { Task } from '../../common/model/task.js';
 import { isTerminal, stateRank } from '../../common/model/task-state.js';
@@ -21,6 +21,10 @@ export interface AssignmentSource {
   endpoint(task: Task, networkId: NetworkId): Endpoint | undefined;
   subscribe(networkId: NetworkId, node: NodeAssignments): void;
   unsubscribe(networkId: NetworkId, node: NodeAssignments): void;
+  /** The same object until a name changes. */
+  projectNames(project: string): ProjectNames;
+  subscribeProject(project: string, node: NodeAssignments): void;
+  unsubscribeProject(project: string, node: NodeAssignments): void;
 }
 
 interface SentTask {
@@ -31,11 +35,13 @@ interface SentTask {
 /** Objects that a task refers to. Files are keyed as `kind/name`. */
 interface Refs {
   readonly networks: readonly NetworkId[];
+  /** The task's own, if it uses networks. */
+  readonly projects: readonly string[];
   readonly volumes: readonly string[];
   readonly files: readonly string[];
 }
 
-const noRefs: Refs = { networks: [], volumes: [], files: [] };
+const noRefs: Refs = { networks: [], projects: [], volumes: [], files: [] };
 
 /**
  * Tasks, networks, endpoints, volumes and files sent to one node, and those that are out of date.
@@ -46,6 +52,7 @@ export class NodeAssignments {
   #sequence = 0;
   readonly #tasks = new Map<TaskId, SentTask>();
   readonly #networks = new RefCount<NetworkId>();
+  readonly #projects = new RefCount<string>();
   readonly #volumes = new RefCount<string>();
   readonly #files = new RefCount<string>();
   readonly #sentFiles = new Map<string, AssignedFile>();
@@ -54,6 +61,7 @@ export class NodeAssignments {
   readonly #endpoints = new Map<NetworkId, Map<TaskId, Endpoint>>();
   readonly #dirtyTasks = new Set<TaskId>();
   readonly #dirtyNetworks = new Set<NetworkId>();
+  readonly #dirtyProjects = new Set<string>();
   readonly #dirtyEndpoints = new Map<string, { taskId: TaskId; networkId: NetworkId }>();
 
   constructor(nodeId: NodeId, source: AssignmentSource) {
@@ -63,7 +71,13 @@ export class NodeAssignments {
   }
 
   get dirty(): boolean {
-    return this.#dirtyTasks.size + this.#dirtyNetworks.size + this.#dirtyEndpoints.size > 0;
+    const dirty = [
+      this.#dirtyTasks,
+      this.#dirtyNetworks,
+      this.#dirtyProjects,
+      this.#dirtyEndpoints,
+    ];
+    return dirty.some(({ size }) => size > 0);
   }
 
   markTask(taskId: TaskId): void {
@@ -72,6 +86,10 @@ export class NodeAssignments {
 
   markNetwork(networkId: NetworkId): void {
     if (this.#networks.has(networkId)) this.#dirtyNetworks.add(networkId);
+  }
+
+  markProject(project: string): void {
+    this.#dirtyProjects.add(project);
   }
 
   markEndpoint(taskId: TaskId, networkId: NetworkId): void {
@@ -86,19 +104,24 @@ export class NodeAssignments {
       // Its last task may have been dropped in this same call.
       if (this.#networks.has(networkId)) this.#syncNetwork(networkId, draft);
     }
+    for (const project of this.#dirtyProjects) {
+      if (this.#projects.has(project)) this.#sendProject(project, draft);
+    }
     for (const { taskId, networkId } of this.#dirtyEndpoints.values()) {
       this.#syncEndpoint(taskId, networkId, draft);
     }
     this.#dirtyTasks.clear();
     this.#dirtyNetworks.clear();
+    this.#dirtyProjects.clear();
     this.#dirtyEndpoints.clear();
     if (draft.empty) return undefined;
     this.#sequence += 1;
     return draft.finish(this.#sequence);
   }
 
-  /** Unsubscribes from every network. */
+  /** Unsubscribes from every network and project. */
   end(): void {
+    for (const project of this.#projects.keys()) this.#source.unsubscribeProject(project, this);
     for (const networkId of this.#networks.keys()) this.#source.unsubscribe(networkId, this);
   }
 
@@ -155,6 +178,11 @@ export class NodeAssignments {
         this.#syncEndpoint(task.id, networkId, draft);
       }
     }
+    for (const project of refs.projects) {
+      if (!this.#projects.add(project)) continue;
+      this.#source.subscribeProject(project, this);
+      this.#sendProject(project, draft);
+    }
     for (const name of refs.volumes) {
       if (!this.#volumes.add(name)) continue;
       const volume = this.#source.view.volumeByName(name);
@@ -166,6 +194,11 @@ export class NodeAssignments {
   #release(refs: Refs, draft: AssignmentChangeBuilder): void {
     for (const networkId of refs.networks) {
       if (this.#networks.drop(networkId)) this.#forgetNetwork(networkId, draft);
+    }
+    for (const project of refs.projects) {
+      if (!this.#projects.drop(project)) continue;
+      this.#source.unsubscribeProject(project, this);
+      draft.remove('projects', project);
     }
     for (const name of refs.volumes) if (this.#volumes.drop(name)) draft.remove('volumes', name);
     for (const key of refs.files) {
@@ -181,6 +214,10 @@ export class NodeAssignments {
     if (file === undefined) return;
     this.#sentFiles.set(key, file);
     draft.upsert('files', file.id, file);
+  }
+
+  #sendProject(project: string, draft: AssignmentChangeBuilder): void {
+    draft.upsert('projects', project, this.#source.projectNames(project));
   }
 
   #toNetwork(networkId: NetworkId): NetworkOnNode | undefined {
@@ -285,6 +322,7 @@ function refsOf(task: Task): Refs {
   if (isTerminal(state) && containerId === undefined) return noRefs;
   return {
     networks: task.attachments.map(({ networkId }) => networkId),
+    projects: task.attachments.length === 0 ? [] : [task.project],
     volumes: container.mounts.flatMap((mount) =>
       mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
     ),

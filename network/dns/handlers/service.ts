@@ -84,12 +84,13 @@ function answerSrv(directory: ServiceDirectory, query: Query): Buffer | undefine
 function lookUp(
   directory: ServiceDirectory,
   name: string,
-  { scope }: Query,
+  { scope, searchDomains }: Query,
 ): readonly Endpoint[] | undefined {
   const index = directory.index();
   const found = index.find(name, scope);
   if (found !== undefined) return found;
-  for (const domain of directory.searchDomains()) {
+  const domains = searchDomains.length > 0 ? searchDomains : directory.searchDomains();
+  for (const domain of domains) {
     if (!name.endsWith(`.${domain}`)) continue;
     const bare = index.find(name.slice(0, -domain.length - 1), scope);
     if (bare !== undefined) return bare;

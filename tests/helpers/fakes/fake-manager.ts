@@ -208,6 +208,7 @@ export class FakeManager {
         tasks: [...tasks.values()],
         networks: [...networks.values()],
         endpoints: [...endpoints.values()],
+        projects: [],
         volumes: [...volumes.values()],
         files: [...files.values()],
       },

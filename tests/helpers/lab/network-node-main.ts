@@ -45,7 +45,7 @@ async function handle(request: NodeRequest): Promise<unknown> {
   switch (request.op) {
     case 'view':
       overlay.setView(request.view);
-      names.setView(request.view);
+      names.setView({ ...request.view, projects: [] });
       return undefined;
     case 'ready':
       return overlay.ready(request.networkId, AbortSignal.timeout(request.timeoutMs));

@@ -1,3 +1,4 @@
+import type { ContainerDnsConfig } from '../../../network/dns/server.js';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -12,10 +13,7 @@ export type NodeRequest =
   | { readonly op: 'down'; readonly taskIds: readonly string[] }
   | {
       readonly op: 'local';
-      readonly containers: readonly (readonly [
-        string,
-        { readonly upstreams: readonly string[] },
-      ])[];
+      readonly containers: readonly (readonly [string, ContainerDnsConfig])[];
     }
   | { readonly op: 'present' | 'purge' | 'stop' };
 

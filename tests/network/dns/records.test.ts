@@ -16,6 +16,7 @@ const on = (network: { id: NetworkId }, address: string, given: Partial<Endpoint
 
 const index = new NameIndex({
   networks: [front, back],
+  projects: [],
   endpoints: [
     on(front, '10.210.0.11', { service: 'todoApp' }),
     on(front, '10.210.0.12', { service: 'todoApp', slot: 2 }),
@@ -76,6 +77,7 @@ test('names leave the cluster only for clients with a network that is not intern
   const closed = { ...back, internal: true };
   const seen = new NameIndex({
     networks: [front, closed],
+    projects: [],
     endpoints: [
       on(front, '10.210.0.20', { service: 'api' }),
       on(closed, '10.211.0.20', { service: 'api' }),
@@ -87,4 +89,33 @@ test('names leave the cluster only for clients with a network that is not intern
   t.false(seen.scopeOf('10.211.0.99', closed.id)?.external);
   t.true(seen.scopeOf('10.210.0.99', front.id)?.external);
   t.true(seen.scopeOfHost(closed.id)?.external);
+});
+
+test("names of the client's project are known without tasks, on any network", (t) => {
+  const names = new NameIndex({
+    networks: [front],
+    projects: [
+      {
+        project: 'shop',
+        services: [
+          { name: 'shop_api', aliases: [] },
+          { name: 'shop_Db', aliases: ['Database'] },
+        ],
+      },
+    ],
+    endpoints: [
+      on(front, '10.210.0.20', { service: 'api' }),
+      on(front, '10.210.0.41', { service: 'cache', project: 'other' }),
+    ],
+  });
+  const find = (name: string, from: string) => {
+    const scope = names.scopeOf(from, front.id);
+    return scope && names.find(name, scope)?.length;
+  };
+  const known = ['db', 'shop_db', 'tasks.db', 'db.shop', 'database', 'shop-db-1', 'shop-db-12'];
+  for (const name of known) t.is(find(name, '10.210.0.20'), 0, name);
+  for (const name of ['dbx', 'shop-db-x', 'example.org'])
+    t.is(find(name, '10.210.0.20'), undefined, name);
+  t.is(find('api', '10.210.0.20'), 1);
+  t.is(find('db', '10.210.0.41'), undefined, 'another project');
 });

@@ -11,7 +11,7 @@ import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-vi
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
-import type { Endpoint } from '../../../manager/common/model/network-view.js';
+import type { Endpoint, ProjectNames } from '../../../manager/common/model/network-view.js';
 import { DnsFrameReader, frameDnsMessage } from '../../../network/dns/frames.js';
 import { DnsServer } from '../../../network/dns/server.js';
 
@@ -43,6 +43,7 @@ interface World {
 
 async function world(
   endpoints: (address: World['address']) => readonly Endpoint[],
+  projects: readonly ProjectNames[] = [],
 ): Promise<World> {
   networks += 1;
   const own = networks;
@@ -57,7 +58,7 @@ async function world(
     port,
   });
   const network = aNetworkOnNode({ subnet: `${address(0)}/16`, gateway: address(1) });
-  server.setView({ networks: [network], endpoints: endpoints(address) });
+  server.setView({ networks: [network], projects, endpoints: endpoints(address) });
   server.start();
   return { server, gateway: address(1), address, port };
 }
@@ -179,6 +180,30 @@ test('an answer that is truncated over UDP is complete over TCP', async (t) => {
   it.server.stop();
 });
 
+test("names of the client's project are never forwarded, not even with a search domain", async (t) => {
+  const upstream = await bound('127.0.0.1');
+  const asked: string[] = [];
+  upstream.on('message', (message, from) => {
+    const { id, questions } = decode(message);
+    const name = questions?.[0]?.name ?? '';
+    asked.push(name);
+    const answers = [{ type: 'A' as const, name, ttl: 300, data: '192.0.2.7' }];
+    upstream.send(encode({ type: 'response', id: id ?? 0, answers }), from.port, from.address);
+  });
+  const it = await world(
+    (a) => [web(a, 1)],
+    [{ project: 'shop', services: ['shop_web', 'shop_db'].map((name) => ({ name, aliases: [] })) }],
+  );
+  const upstreams = [`127.0.0.1:${String(upstream.address().port)}`];
+  const config = { upstreams, searchDomains: ['Corp.Example.'] };
+  it.server.setLocal(new Map([[it.address(11), config]]));
+  for (const name of ['db', 'db.corp.example', 'shop-db-1.corp.example'])
+    t.is((await ask(it, name)).rcode, 'NXDOMAIN', name);
+  t.deepEqual(asked, []);
+  it.server.stop();
+  await close(upstream);
+});
+
 test('one address has at most 16 connections, and the others still get one', async (t) => {
   const it = await world((a) => [web(a, 1)]);
   await ask(it, 'web');
@@ -221,7 +246,7 @@ test('external names are forwarded to the container’s own servers, with failov
   });
   const it = await world((a) => [web(a, 1)]);
   const upstreams = [silent, upstream].map((each) => `127.0.0.1:${String(each.address().port)}`);
-  it.server.setLocal(new Map([[it.address(11), { upstreams }]]));
+  it.server.setLocal(new Map([[it.address(11), { upstreams, searchDomains: [] }]]));
   t.deepEqual(addressesIn(await ask(it, 'example.org')), ['192.0.2.7']);
   t.deepEqual(addressesIn(await ask(it, 'example.org')), ['192.0.2.7']);
   t.is(asked, 1);

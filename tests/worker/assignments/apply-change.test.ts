@@ -19,6 +19,7 @@ function set(tasks: readonly AssignedTask[]): AssignmentSet {
     networks: [],
     endpoints: [],
     volumes: [],
+    projects: [],
     files: [],
   };
 }

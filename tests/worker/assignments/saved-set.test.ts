@@ -28,6 +28,7 @@ const set: AssignmentSet = {
   networks: [],
   endpoints: [],
   volumes: [],
+  projects: [],
   files: [config, secret],
 };
 

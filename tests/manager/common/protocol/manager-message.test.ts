@@ -28,6 +28,7 @@ const set = {
   networks: [],
   endpoints: [],
   volumes: [],
+  projects: [],
   files: [{ id: 's1', kind: 'secret', name: 'password', data: 'eA==' }],
 };
 

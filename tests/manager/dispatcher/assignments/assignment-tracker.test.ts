@@ -2,7 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { AssignmentTracker } from '../../../../manager/dispatcher/assignments/assignment-tracker.js';
 import type { NodeId } from '../../../../manager/common/model/ids.js';
+import type { ProjectNames } from '../../../../manager/common/model/network-view.js';
+import type { Service } from '../../../../manager/common/model/service.js';
 import { taskStates } from '../../../../manager/common/model/task-state.js';
+import { aService } from '../../../../fixtures/cluster/build.js';
 import {
   nodeIds,
   networkIds,
@@ -130,6 +133,36 @@ test('a task that failed without a container keeps no network on its node', asyn
   const change = tracker.take(itemAt(nodeIds, 0));
   t.deepEqual(change?.remove.networks, [itemAt(networkIds, 0)]);
   t.deepEqual(change?.remove.tasks, [itemAt(taskIds, 0)], 'the task itself stays in the history');
+});
+
+test('a node has the service names of its projects, and nothing is sent unless a name changes', async (t) => {
+  const store = await openAssignmentStore();
+  const tracker = new AssignmentTracker(store.view, 'c1');
+  store.watch((commit) => {
+    tracker.applyCommit(commit);
+  });
+  const create = (service: Service) =>
+    store.update('restore', (tx) => tx.create('services', service));
+  await applyStep(store, { kind: 'gateway', node: 0, network: 0, there: true });
+  await applyStep(store, { kind: 'task', task: 0, node: 0, networks: 1, files: 0 });
+  const project = store.view.get('tasks', itemAt(taskIds, 0))?.project ?? '';
+  const db = aService('db', { project });
+  const created = await create(db);
+  const id = itemAt(nodeIds, 0);
+  const names = (projects: readonly ProjectNames[] = []) =>
+    projects.map(({ services }) => services.map(({ name }) => name).sort());
+  t.deepEqual(names(tracker.open(id).projects), [[db.spec.name]]);
+  await store.update('restore', (tx) =>
+    tx.put('services', { ...created, spec: { ...created.spec, halted: true } }),
+  );
+  t.is(tracker.take(id), undefined);
+  const cache = aService('cache', { project });
+  await create(cache);
+  t.deepEqual(names(tracker.take(id)?.upsert.projects), [[cache.spec.name, db.spec.name].sort()]);
+  await create(aService('api', { project: 'other' }));
+  t.is(tracker.take(id), undefined);
+  await applyStep(store, { kind: 'removeTask', task: 0 });
+  t.deepEqual(tracker.take(id)?.remove.projects, [project]);
 });
 
 test('a task being stopped is sent even if its node never got a gateway', async (t) => {

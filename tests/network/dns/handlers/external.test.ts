@@ -11,7 +11,16 @@ function aQuery(client: string, external = true): Query {
   const question = readQuestion(message, 'udp');
   if (question === undefined) throw new Error('the query is malformed');
   const scope = { networkIds: [], project: '', external };
-  return { message, question, name, scope, client, transport: 'udp', upstreams: [] };
+  return {
+    message,
+    question,
+    name,
+    scope,
+    client,
+    transport: 'udp',
+    upstreams: [],
+    searchDomains: [],
+  };
 }
 
 /** Sends `count` queries of a client that no server answers; returns the number let through. */
