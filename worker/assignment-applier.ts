@@ -148,7 +148,7 @@ export class AssignmentApplier {
     this.#isolationEnded = false;
     if (this.#current !== undefined) {
       this.#current = { ...this.#current, endpoints: [] };
-      dataPlane.setView({ networks: this.#current.networks, endpoints: [] });
+      dataPlane.setView(this.#current);
     }
     log.warn('the tasks of this node are replaced on other nodes: containers are cut off');
     await dataPlane.beginIsolation(this.#abort.signal);
