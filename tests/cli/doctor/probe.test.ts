@@ -45,7 +45,7 @@ async function probe(
       { env: { PATH: `${folder}:${process.env.PATH ?? ''}` }, timeout: 60_000 },
       (error, out) => {
         if (error === null) resolve({ stdout: out });
-        else reject(error);
+        else reject(new Error(error.message, { cause: error }));
       },
     );
     child.stdin?.end(doctorProbe);
