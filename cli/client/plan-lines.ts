@@ -1,8 +1,8 @@
+import type { CallPreview } from '../../manager/common/protocol/control.js';
 import type {
-  CallPreview,
   PlannedStep,
   ProjectApplyResult,
-} from '../../manager/common/protocol/control.js';
+} from '../../manager/common/protocol/project-calls.js';
 
 /** Formats the plan of `up` or `run`: the objects, then the container operations. */
 export function appliedLines({ changes, steps = [] }: ProjectApplyResult): string {

@@ -1,4 +1,4 @@
-import type { ProjectSpecs } from '../../manager/common/protocol/control.js';
+import type { ProjectSpecs } from '../../manager/common/protocol/project-calls.js';
 import { dependencyOrder } from './order.js';
 import type { Project } from './model.js';
 import { toDataInputs, type Contents } from './specs/files.js';

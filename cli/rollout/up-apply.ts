@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ServiceSpec } from '../../manager/common/model/service.js';
-import type { ProjectApply } from '../../manager/common/protocol/control.js';
+import type { ProjectApply } from '../../manager/common/protocol/project-calls.js';
 import { readContents } from '../compose/load/load.js';
 import type { Project } from '../compose/model.js';
 import { podMembersOf } from '../compose/specs/pods.js';

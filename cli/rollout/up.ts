@@ -1,6 +1,9 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ServiceSpec } from '../../manager/common/model/service.js';
-import type { ProjectApplyResult, ProjectApply } from '../../manager/common/protocol/control.js';
+import type {
+  ProjectApplyResult,
+  ProjectApply,
+} from '../../manager/common/protocol/project-calls.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { WatchedState } from '../client/watched.js';

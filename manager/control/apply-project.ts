@@ -11,7 +11,7 @@ import type {
   AppliedChange,
   ProjectApplyResult,
   ProjectApply,
-} from '../common/protocol/control.js';
+} from '../common/protocol/project-calls.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 import { applyService } from './apply-service.js';

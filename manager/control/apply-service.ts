@@ -7,7 +7,7 @@ import { isWanted } from '../store/slots.js';
 import { taskHashOf } from '../common/model/spec-hash.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
-import type { AppliedChange, ProjectApply } from '../common/protocol/control.js';
+import type { AppliedChange, ProjectApply } from '../common/protocol/project-calls.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { isOutdated, setStopTimeout } from './stop-timeout.js';
 

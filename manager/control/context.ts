@@ -7,9 +7,9 @@ import type {
   ControlStreamMap,
   ManagerEntry,
   ManagerInfo,
-  PlannedStep,
   TaskLogLine,
 } from '../common/protocol/control.js';
+import type { PlannedStep } from '../common/protocol/project-calls.js';
 import type { Peer } from '../transport/peer.js';
 import type { CaStatus, CreatedJoinToken } from '../common/protocol/security.js';
 import type { StatsMessage } from '../common/protocol/statistics.js';

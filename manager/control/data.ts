@@ -3,7 +3,7 @@ import type { FileMount } from '../common/model/container.js';
 import type { ConfigId, SecretId } from '../common/model/ids.js';
 import type { Config, Secret } from '../common/model/secret.js';
 import { contentOf, maxDataBytes } from '../common/model/secret.js';
-import type { AppliedChange, DataInput, ProjectApply } from '../common/protocol/control.js';
+import type { AppliedChange, DataInput, ProjectApply } from '../common/protocol/project-calls.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 

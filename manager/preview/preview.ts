@@ -9,7 +9,7 @@ import { writeTaskChanges } from '../orchestrator/apply.js';
 import type { TaskChange } from '../orchestrator/task-change.js';
 import { readServiceSnapshot, nodesById } from '../orchestrator/read-snapshot.js';
 import { reconcile } from '../orchestrator/reconcile.js';
-import type { PlannedStep } from '../common/protocol/control.js';
+import type { PlannedStep } from '../common/protocol/project-calls.js';
 import type { PlacementDecision } from '../scheduler/decide.js';
 import { decide } from '../scheduler/decide.js';
 import { sameExplanation } from '../scheduler/explain.js';

@@ -1,10 +1,10 @@
 import type { Decoder } from '../common/base/decode.js';
 import {
-  config,
   network,
   node,
-  secret,
   service,
+  storedConfig,
+  storedSecret,
   task,
   volume,
 } from '../common/protocol/object-decoders.js';
@@ -39,8 +39,8 @@ export const tableDefinitions: { readonly [Name in TableName]: TableDefinition<T
   tasks: { singular: 'task', decoder: task },
   networks: { singular: 'network', decoder: network, nameOf },
   volumes: { singular: 'volume', decoder: volume, nameOf },
-  secrets: { singular: 'secret', decoder: secret, nameOf, sealedFields: ['data'] },
-  configs: { singular: 'config', decoder: config, nameOf },
+  secrets: { singular: 'secret', decoder: storedSecret, nameOf, sealedFields: ['data'] },
+  configs: { singular: 'config', decoder: storedConfig, nameOf },
   leases: { singular: 'lease', decoder: lease },
   cluster: { singular: 'cluster record', decoder: clusterRecord },
   events: { singular: 'event', decoder: eventRecord, isHistory: true },

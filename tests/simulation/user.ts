@@ -4,7 +4,7 @@ import { podOf, podLinksOf } from '../../manager/common/model/pod.js';
 import { withNewTasks, rolledBack, currentUpdate } from '../../manager/common/model/rollback.js';
 import type { Node } from '../../manager/common/model/node.js';
 import type { Service, ServiceSpec } from '../../manager/common/model/service.js';
-import type { ProjectApply } from '../../manager/common/protocol/control.js';
+import type { ProjectApply } from '../../manager/common/protocol/project-calls.js';
 import type { Transaction } from '../../manager/store/store.js';
 import type { RandomSource } from './random-service.js';
 import { anUpdate, createService, networkName, pick } from './random-service.js';

@@ -1,7 +1,7 @@
 import { createHash, scryptSync } from 'node:crypto';
 import { posix } from 'node:path';
 import type { FileMount } from '../../../manager/common/model/container.js';
-import type { DataInput } from '../../../manager/common/protocol/control.js';
+import type { DataInput } from '../../../manager/common/protocol/project-calls.js';
 import type { FileReference, Project, ComposeService } from '../model.js';
 import type { FileObject } from '../model-resources.js';
 import { specError } from './spec-error.js';

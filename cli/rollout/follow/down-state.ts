@@ -1,6 +1,6 @@
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
-import type { AppliedChange } from '../../../manager/common/protocol/control.js';
+import type { AppliedChange } from '../../../manager/common/protocol/project-calls.js';
 import type { WatchedState } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
 import type { WaitStatus } from './wait-status.js';

@@ -2,7 +2,7 @@ import type { Node } from '../../../manager/common/model/node.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isAssigned, isTerminal } from '../../../manager/common/model/task-state.js';
-import type { AppliedChange } from '../../../manager/common/protocol/control.js';
+import type { AppliedChange } from '../../../manager/common/protocol/project-calls.js';
 import type { WatchedState } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
 import { pendingReason } from '../../../manager/common/model/container-state.js';

@@ -14,7 +14,6 @@ import {
   string,
 } from '../base/decode.js';
 import type {
-  AppliedChange,
   AuditEntry,
   CallPreview,
   ControlCallMap,
@@ -22,10 +21,17 @@ import type {
   ImageOnNode,
   ManagerEntry,
   ManagerInfo,
-  PlannedStep,
-  ProjectApplyResult,
 } from './control.js';
-import { config, network, node, secretInfo, service, task, volume } from './object-decoders.js';
+import type { AppliedChange, PlannedStep, ProjectApplyResult } from './project-calls.js';
+import {
+  network,
+  node,
+  secretInfo,
+  service,
+  storedConfig,
+  task,
+  volume,
+} from './object-decoders.js';
 import type { CaStatus, CreatedJoinToken, JoinTokenInfo } from './security.js';
 import { foreignContainerShape, nodeImageShape, pathInfo, processList } from './worker-results.js';
 
@@ -163,7 +169,7 @@ export const controlResults: ControlResults = {
   'secret.list': array(secretInfo),
   'secret.create': nonEmptyString,
   'secret.remove': nothing,
-  'config.list': array(config),
+  'config.list': array(storedConfig),
   'config.create': nonEmptyString,
   'config.remove': nothing,
   'ca.status': caStatus,

@@ -1,10 +1,10 @@
 import type { Config, Secret } from '../model/secret.js';
-import type { DataSpec } from '../model/secret.js';
 import type { Labels } from '../model/meta.js';
 import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.js';
 import type { Node, NodeSpec } from '../model/node.js';
-import type { Service, ServiceSpec } from '../model/service.js';
+import type { Service } from '../model/service.js';
 import type { Task } from '../model/task.js';
+import type { PlannedStep, ProjectCallMap } from './project-calls.js';
 import type { SecurityCallMap } from './security.js';
 import type { ServiceCallMap } from './service-calls.js';
 import type {
@@ -13,83 +13,15 @@ import type {
   ExecOptions,
   LogLine,
   LogOptions,
-  ForeignContainer,
   RegistryAuth,
   NodeImage,
 } from './worker-calls.js';
-
-/** A secret or config to store; `data` is base64. */
-export interface DataInput {
-  readonly spec: DataSpec;
-  readonly data: string;
-}
 
 export interface DataCreateRequest {
   readonly name: string;
   readonly labels: Labels;
   /** base64 */
   readonly data: string;
-}
-
-/** A Compose project as specs of the cluster. */
-export interface ProjectSpecs {
-  readonly project: string;
-  /** Sorted so that each service follows its dependencies. */
-  readonly services: readonly ServiceSpec[];
-  readonly networks: readonly NetworkSpec[];
-  readonly volumes: readonly VolumeSpec[];
-  readonly secrets: readonly DataInput[];
-  readonly configs: readonly DataInput[];
-  /** Names of networks that must already exist. */
-  readonly externalNetworks: readonly string[];
-  readonly externalVolumes: readonly string[];
-  /**
-   * Compose keys of all services in the files, inactive profiles included; other services of the
-   * project are orphans.
-   */
-  readonly known: readonly string[];
-}
-
-/** Request of `up`: a whole project, or some of its services. */
-export interface ProjectApply extends ProjectSpecs {
-  readonly removeOrphans: boolean;
-  /** Compose keys of services whose tasks are recreated even if unchanged. */
-  readonly forceRecreate: readonly string[];
-  /** Compose keys of services whose tasks are recreated with new anonymous volumes. */
-  readonly renewVolumes: readonly string[];
-  /** Compose keys of services without a replica count in the file: keep the one set by `scale`. */
-  readonly keepReplicas: readonly string[];
-  /** Reports the changes without applying them. */
-  readonly dryRun: boolean;
-  /** Stop timeout for replaced and removed containers, overriding `stop_grace_period`. */
-  readonly timeoutMs?: number;
-}
-
-/** One change that was applied, or would be applied with `dryRun`. */
-export interface AppliedChange {
-  readonly kind: 'network' | 'volume' | 'secret' | 'config' | 'service';
-  readonly name: string;
-  readonly action: 'created' | 'updated' | 'unchanged' | 'removed' | 'started';
-  readonly cause: string;
-}
-
-/** One step of a dry run: a container operation that would follow. */
-export interface PlannedStep {
-  readonly action: 'stop' | 'create' | 'start' | 'remove';
-  readonly container: string;
-  /** Node name; empty if the container has no node. */
-  readonly node: string;
-  readonly cause: string;
-  /** Reason why this node, or no node, was chosen. */
-  readonly placement?: string;
-}
-
-export interface ProjectApplyResult {
-  readonly changes: readonly AppliedChange[];
-  /** With `dryRun`: the container operations that would follow, in order. */
-  readonly steps?: readonly PlannedStep[];
-  /** Services of the project that are missing from the file. */
-  readonly orphans: readonly string[];
 }
 
 /** Answer of `preview`: the effects that a call would have. */
@@ -161,42 +93,12 @@ export interface ManagerEntry {
  * Client calls by name. Errors return as `{kind, message, detail?}` with the HTTP status of the
  * kind.
  */
-export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
+export interface ControlCallMap extends ProjectCallMap, SecurityCallMap, ServiceCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
-  'project.apply': { args: ProjectApply; result: ProjectApplyResult };
-  /** `down`. Marks all objects of the project for removal; watch the project until it is empty. */
-  'project.remove': {
-    args: {
-      readonly project: string;
-      readonly volumes: boolean;
-      readonly services?: readonly string[];
-      /** Stop timeout, overriding the container's own. */
-      readonly timeoutMs?: number;
-    };
-    result: ProjectApplyResult;
-  };
   /** Plans a call with these arguments and changes nothing. Throws the errors of that call. */
   preview: {
     args: { readonly call: PreviewableCall; readonly args: object };
     result: CallPreview;
-  };
-  'project.list': {
-    args: Record<string, never>;
-    result: readonly {
-      readonly name: string;
-      readonly services: number;
-      readonly running: number;
-    }[];
-  };
-  /** Containers of the project that another tool created on the nodes' engines. */
-  'project.others': {
-    args: { readonly project: string };
-    result: readonly (ForeignContainer & { readonly node: string })[];
-  };
-  /** Removes the containers another tool created from `configFiles`, to free their names. */
-  'project.take-over': {
-    args: { readonly project: string; readonly configFiles: string };
-    result: null;
   };
   /** Nodes that have an image, with its details on each; unreachable nodes are omitted. */
   'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };

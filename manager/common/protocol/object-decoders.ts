@@ -249,6 +249,16 @@ export const dataInfo = object<Omit<Secret | Config, 'data'>>({
 
 export const secretInfo = object<Omit<Secret, 'data'>>({ ...meta, id: branded(), spec: dataSpec });
 
-export const secret = object<Secret>({ ...meta, id: branded(), spec: dataSpec, data: string });
+export const storedSecret = object<Secret>({
+  ...meta,
+  id: branded(),
+  spec: dataSpec,
+  data: string,
+});
 
-export const config = object<Config>({ ...meta, id: branded(), spec: dataSpec, data: string });
+export const storedConfig = object<Config>({
+  ...meta,
+  id: branded(),
+  spec: dataSpec,
+  data: string,
+});

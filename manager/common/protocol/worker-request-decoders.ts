@@ -109,7 +109,7 @@ const queryValue: Decoder<BuildQuery[string]> = (value, at) => {
 };
 
 /** Only the types are checked: the Docker Engine checks its own parameters. */
-export const buildQuery: Decoder<BuildQuery> = dictionary(queryValue);
+export const buildParameters: Decoder<BuildQuery> = dictionary(queryValue);
 
 type RequestOf<Kind> = Omit<Extract<WorkerStreamRequest, { readonly kind: Kind }>, 'kind'>;
 
@@ -133,7 +133,7 @@ export const workerStreamRequest = tagged<'kind', WorkerStreamRequest>('kind', {
     auth: optional(registryAuth),
   }),
   'build-image': object<RequestOf<'build-image'>>({
-    query: buildQuery,
+    query: buildParameters,
     auths: dictionary(registryAuth),
     secrets: optional(dictionary(string)),
   }),

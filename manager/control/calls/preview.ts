@@ -1,6 +1,7 @@
 import { fields, oneOf } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
-import type { PlannedStep, PreviewableCall } from '../../common/protocol/control.js';
+import type { PreviewableCall } from '../../common/protocol/control.js';
+import type { PlannedStep } from '../../common/protocol/project-calls.js';
 import { previewableCalls } from '../../common/protocol/control.js';
 import type { ClusterStore } from '../../store/store.js';
 import { Args } from '../args.js';

@@ -1,6 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId, VolumeId } from '../../common/model/ids.js';
-import type { AppliedChange, ProjectApplyResult } from '../../common/protocol/control.js';
+import type { AppliedChange, ProjectApplyResult } from '../../common/protocol/project-calls.js';
 import type { Transaction } from '../../store/store.js';
 import { applyProject, markServiceRemoved } from '../apply-project.js';
 import { Args } from '../args.js';

@@ -10,7 +10,7 @@ import {
   string,
 } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
-import type { DataInput, ProjectApply } from '../../common/protocol/control.js';
+import type { DataInput, ProjectApply } from '../../common/protocol/project-calls.js';
 import { dataSpec, networkSpec, serviceSpec } from '../../common/protocol/object-decoders.js';
 import { volumeSpec } from '../../common/protocol/spec-decoders.js';
 

@@ -4,7 +4,7 @@ import type { NodeId } from '../../common/model/ids.js';
 import type { Node } from '../../common/model/node.js';
 import { parsePlatform, runsPlatform } from '../../common/model/platform.js';
 import type { RegistryAuth, WorkerStreamRequest } from '../../common/protocol/worker-calls.js';
-import { buildQuery } from '../../common/protocol/worker-request-decoders.js';
+import { buildParameters } from '../../common/protocol/worker-request-decoders.js';
 import { Args } from '../args.js';
 import { findImage, readAuth } from '../calls/images.js';
 import { findNode } from '../find.js';
@@ -68,7 +68,7 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
   });
   const request = {
     kind: 'build-image',
-    query: args.field('query', orElse(buildQuery, {})),
+    query: args.field('query', orElse(buildParameters, {})),
     auths: Object.fromEntries(auths),
     ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
   } as const;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadProject, readContents } from '../../../cli/compose/load/load.js';
 import { toSpecs } from '../../../cli/compose/to-specs.js';
-import type { ProjectSpecs } from '../../../manager/common/protocol/control.js';
+import type { ProjectSpecs } from '../../../manager/common/protocol/project-calls.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
 import { taskHashOf } from '../../../manager/common/model/spec-hash.js';
 import { messageOf } from '../../../manager/common/base/errors.js';

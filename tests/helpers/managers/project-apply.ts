@@ -1,4 +1,4 @@
-import type { ProjectApply } from '../../../manager/common/protocol/control.js';
+import type { ProjectApply } from '../../../manager/common/protocol/project-calls.js';
 
 /** The arguments of `project.apply` for the project `demo`, which knows its own services only. */
 export function anApply(changes: Partial<ProjectApply> = {}): ProjectApply {

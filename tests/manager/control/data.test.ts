@@ -2,7 +2,7 @@ import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { FileMount } from '../../../manager/common/model/container.js';
 import { maxDataBytes } from '../../../manager/common/model/secret.js';
-import type { ProjectApply } from '../../../manager/common/protocol/control.js';
+import type { ProjectApply } from '../../../manager/common/protocol/project-calls.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import { anApply } from '../../helpers/managers/project-apply.js';

@@ -2,7 +2,10 @@ import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
-import type { ProjectApply, ProjectApplyResult } from '../../../manager/common/protocol/control.js';
+import type {
+  ProjectApply,
+  ProjectApplyResult,
+} from '../../../manager/common/protocol/project-calls.js';
 import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
