@@ -161,3 +161,10 @@ test('gateways come from the reserved part first, then from the top, and never t
   }
   t.deepEqual(order, '1 14 13 12 11 10 9 8 7 6 5 4 3 2'.split(' '));
 });
+
+test('the last free block of the smallest size is used', (t) => {
+  const all = Array.from({ length: 127 }, (_, at) => parseCidr(`10.${128 + at}.0.0/16`));
+  const most = Array.from({ length: 255 }, (_, at) => parseCidr(`10.255.${at}.0/24`));
+  const last = chooseSubnet({ subnets: [...all, ...most], nodes: [] });
+  t.is(last && formatCidr(last), '10.255.255.0/24');
+});

@@ -168,3 +168,10 @@ test('an exhausted pool is a problem', async (t) => {
   const all = network('all', { subnet: '10.128.0.0/9' });
   t.is(await problem({}, [all]), 'network own: the default address pool is exhausted');
 });
+
+test('the next subnet follows the last one that was chosen, not one that was requested', async (t) => {
+  const cursor: NetworkCursor = { vni: 0, subnet: undefined };
+  await allocated([network('a'), network('b', { subnet: '10.200.0.0/16' })], cursor);
+  t.is(cursor.vni, 4097);
+  t.is(cursor.subnet?.base, 10 * 2 ** 24 + 128 * 2 ** 16);
+});

@@ -78,3 +78,46 @@ test('attempts are limited and reset after a run as long as the window', (t) => 
     attempts: { refused: 0, restarted: 1 },
   });
 });
+
+test('a clock that lags by up to five seconds counts as right', (t) => {
+  const rejected = { state: 'rejected', updatedAt: 10_000 } as const;
+  t.is(ask(rejected, undefined, 5_000).kind, 'wait');
+  t.is(ask(rejected, undefined, 4_999).kind, 'replace');
+  t.is(ask(rejected, undefined, 11_000).kind, 'replace');
+  t.is(ask(rejected, undefined, 10_999).kind, 'wait');
+  const late = { status: crashed, updatedAt: 10_000 };
+  t.like(ask(late, {}, 5_000), { notBefore: 15_000 });
+  t.like(ask(late, {}, 4_999), { notBefore: 9_999 });
+});
+
+test('a restart without a delay starts at once, and the cause has the exit code if there is one', (t) => {
+  t.deepEqual(ask({ status: crashed }, { delayMs: 0 }), {
+    kind: 'replace',
+    attempts: { refused: 0, restarted: 1 },
+    cause: 'failed, exit 1',
+  });
+  t.like(ask({ state: 'complete' }, { delayMs: 0 }), { cause: 'complete' });
+});
+
+test('without a window no run is long enough, and a task that never started is none', (t) => {
+  const attempts = { refused: 0, restarted: 3 };
+  const long = { ...crashed, at: 1e9 };
+  t.is(ask({ status: long, attempts }, { maxAttempts: 3 }).kind, 'keep');
+  const { startedAt: _never, ...unstarted } = crashed;
+  t.is(ask({ status: unstarted, attempts }, { maxAttempts: 3, windowMs: 1 }).kind, 'keep');
+});
+
+test('a task whose node was removed is replaced at once, with its attempts', (t) => {
+  const attempts = { refused: 4, restarted: 2 };
+  t.deepEqual(ask({ state: 'orphaned', attempts }), {
+    kind: 'replace',
+    attempts,
+    cause: 'its node was removed',
+  });
+});
+
+test('the cause of a rejection is the error, or else the message', (t) => {
+  const status = { state: 'rejected', message: 'pull', error: 'no such image' } as const;
+  t.like(ask({ status }), { cause: 'rejected: no such image' });
+  t.like(ask({ status: { state: 'rejected', message: 'pull' } }), { cause: 'rejected: pull' });
+});

@@ -113,6 +113,8 @@ test('tasks are placed by age, then by service and slot', (t) => {
     decide(snapshot({ nodes: nodes(1), tasks })).map(({ taskId }) => taskId);
   t.deepEqual(order([at(b1, 0), at(a1, 1)]), ['b.1', 'a.1'] as never);
   t.deepEqual(order([b1, a2, a1]), ['a.1', 'a.2', 'b.1'] as never);
+  const twins = ['z', 'y'].map((id) => aTask(web, 1, { id }));
+  t.deepEqual(order(twins), ['y', 'z'] as never);
 });
 
 test('a task bound to a node is placed before the others', (t) => {

@@ -126,3 +126,32 @@ test('an interrupted key rotation is completed at the next load', async (t) => {
   t.false(JSON.stringify(await memory.load()).includes(old));
   t.false((await readFile(path, 'utf8')).includes(old));
 });
+
+test('loading writes again only the secrets that the current key does not seal', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  const writes: string[] = [];
+  const commit = memory.commit.bind(memory);
+  memory.commit = (batch) => {
+    writes.push(...batch.map(({ table, id }) => `${table}/${id}`));
+    return commit(batch);
+  };
+  const node = { id: 'n1', version: 1, createdAt: 1, updatedAt: 1, data: 'not a secret' };
+  await memory.commit([secret('s1'), { table: 'nodes', id: 'n1', value: node }]);
+  await new SealedBackend(memory, new KeyRing(path)).load();
+  t.deepEqual(writes.splice(0), ['secrets/s1', 'nodes/n1', 'secrets/s1']);
+  const records = await new SealedBackend(memory, new KeyRing(path)).load();
+  t.deepEqual(writes, []);
+  t.deepEqual(new Set(dataOf(records)), new Set([plain, 'not a secret']));
+});
+
+test('a secret without data and a removed secret are stored as they are', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  const backend = new SealedBackend(memory, new KeyRing(path));
+  await backend.load();
+  await backend.commit([{ table: 'secrets', id: 's1', value: { id: 's1' } }, secret('s2')]);
+  t.deepEqual((await memory.load())[0]?.value, { id: 's1' });
+  await backend.commit([{ table: 'secrets', id: 's2', value: undefined }]);
+  t.is((await memory.load()).length, 1);
+});

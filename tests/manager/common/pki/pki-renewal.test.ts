@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import type { Clock } from '../../../../manager/common/base/clock.js';
 import { systemClock } from '../../../../manager/common/base/clock.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
+import { jsonLogger } from '../../../../manager/common/base/log.js';
 import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
 import { ClusterAuthority } from '../../../../manager/ca/authority.js';
 import { readKeyPair } from '../../../../manager/common/pki/pki-files.js';
@@ -138,6 +139,7 @@ interface Watched {
   readonly waits: readonly number[];
   readonly asked: readonly string[];
   readonly renewed: readonly unknown[];
+  readonly warnings: readonly string[];
   /** Runs the check that the renewal waits for. */
   readonly next: () => void;
 }
@@ -158,6 +160,7 @@ async function watched(
   const waits: number[] = [];
   const asked: string[] = [];
   const renewed: unknown[] = [];
+  const warnings: string[] = [];
   let pendingCheck: (() => void) | undefined;
   const clock: Clock = {
     now: () => due - untilDueMs,
@@ -173,7 +176,11 @@ async function watched(
     paths,
     ca: pki.ca,
     clock,
-    log: silentLogger,
+    log: jsonLogger(
+      'warn',
+      (line) => warnings.push(line),
+      () => 0,
+    ),
     random: () => 0,
     obtain: (request) => {
       asked.push(request);
@@ -182,7 +189,7 @@ async function watched(
     onRenewed: (pair) => renewed.push(pair),
   });
   t.teardown(() => renewal.stop());
-  return { renewal, waits, asked, renewed, next: () => pendingCheck?.() };
+  return { renewal, waits, asked, renewed, warnings, next: () => pendingCheck?.() };
 }
 
 const isWaiting = (waits: readonly number[], count: number): Promise<void> =>
@@ -205,18 +212,22 @@ test('a certificate that is not due is checked again in time, at the latest in a
 });
 
 test('failures back off, and a request to renew starts over', async (t) => {
-  const { renewal, waits, asked, next } = await watched(t, 0, noManager);
+  const { renewal, waits, asked, warnings, next } = await watched(t, 0, noManager);
   renewal.start();
   for (let count = 1; count <= 3; count += 1) {
     await isWaiting(waits, count);
     if (count < 3) next();
   }
-  const [first = 0, , third = 0] = waits;
-  t.true(third > first);
+  const [first = 0, second = 0, third = 0] = waits;
+  t.is(warnings.length, 1);
+  t.regex(warnings[0] ?? '', /certificate of the worker: renewal failed, retrying: none/);
+  t.true(second > first);
+  t.true(third > second);
   renewal.renewNow();
   await isWaiting(waits, 4);
   t.is(waits[3], first);
   t.is(asked.length, 4);
+  t.is(warnings.length, 1);
 });
 
 test('a request to renew is kept until a renewal succeeds, then the next check is usual', async (t) => {
@@ -239,6 +250,10 @@ test('a request to renew is kept until a renewal succeeds, then the next check i
   next();
   await isWaiting(waits, 3);
   t.is(asked.length, 2);
+  isReachable = false;
+  renewal.renewNow();
+  await isWaiting(waits, 4);
+  t.is(waits[3], waits[0]);
 });
 
 test('a stopped renewal waits for nothing and starts nothing', async (t) => {

@@ -1,0 +1,74 @@
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import type { Security } from '../../../manager/security/security.js';
+import { openSecurity } from '../../../manager/security/security.js';
+import { KeyRing } from '../../../manager/store/key-ring.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
+import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
+import { until } from '../../helpers/until.js';
+
+interface Follower {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly alive: boolean;
+}
+
+/** The security functions of the leader m1 with these other managers. */
+async function securityOf(
+  ring: KeyRing | undefined,
+  followers: readonly Follower[],
+  pkiPaths: object = { intermediate: {} },
+): Promise<Security | undefined> {
+  const clock = new ManualClock();
+  const store = await openTestStore(clock);
+  await store.update('restore', (tx) => {
+    for (const id of ['s1', 's2'])
+      tx.create('secrets', { id, spec: { name: id, project: 'p', labels: {} }, data: '' } as never);
+  });
+  const own = { nodeId: 'm1', address: 'm1:4400', alive: true };
+  return openSecurity({
+    store,
+    clock,
+    log: silentLogger,
+    newId: () => 'id',
+    settings: { clusterId: 'c1', clusterName: 'c', nodeId: 'm1', pki: pkiPaths },
+    credentials: { ca: '', authority: { id: 'own' } },
+    workers: { peers: () => new Map(), requestRenewals: () => undefined },
+    ring,
+    directory: { list: () => Promise.resolve([own, ...followers]) },
+  } as never);
+}
+
+async function loadedRing(t: ExecutionContext): Promise<KeyRing> {
+  const ring = new KeyRing(`${await temporaryFolder(t)}/cluster.key`);
+  await ring.load({ mayCreate: true });
+  return ring;
+}
+
+test('a manager without an intermediate CA or a sealing key does without them', async (t) => {
+  t.is(await securityOf(undefined, [], {}), undefined);
+  t.is(await (await securityOf(undefined, []))?.rotateKey(), 0);
+});
+
+test('a new sealing key replaces the old one after every secret is sealed with it', async (t) => {
+  const ring = await loadedRing(t);
+  const { id } = ring.current;
+  const gone = { nodeId: 'm3', address: 'm3:4400', alive: false };
+  t.is(await (await securityOf(ring, [gone]))?.rotateKey(), 2);
+  t.not(ring.current.id, id);
+  t.is(ring.find(id), undefined);
+});
+
+test('the old sealing key stays until every live manager has the new one', async (t) => {
+  const ring = await loadedRing(t);
+  const { id } = ring.current;
+  const security = await securityOf(ring, [{ nodeId: 'm2', address: 'm2:4400', alive: true }]);
+  const rotated = security?.rotateKey();
+  await until('the new key', 10_000, () => Promise.resolve(ring.current.id !== id));
+  t.truthy(ring.find(id));
+  ring.exportTo('m2');
+  t.is(await rotated, 2);
+  t.is(ring.find(id), undefined);
+});
