@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { ControlClient } from './client/client.js';
 import type { GlobalOptions } from './global-options.js';
 import type { Interrupts } from './interrupts.js';
-import type { TextSink, TerminalInput } from './output/terminal.js';
+import type { TextSink, StandardInput } from './output/terminal.js';
 
 export interface ClusterConnectOptions {
   /**
@@ -23,7 +23,7 @@ export interface Cli {
   readonly options: GlobalOptions;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  readonly stdin: TerminalInput;
+  readonly stdin: StandardInput;
   /** Takes results. */
   readonly stdout: TextSink;
   /** Takes progress, warnings and errors. */

@@ -1,8 +1,9 @@
+import type { ContainerDnsConfig } from '../manager/common/model/network-view.js';
 import type { Clock } from '../manager/common/base/clock.js';
 import { messageOf } from '../manager/common/base/errors.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { AssignmentSet } from '../manager/common/protocol/assignments.js';
-import { DnsServer, type ContainerDnsConfig } from '../network/dns/server.js';
+import { DnsServer } from '../network/dns/server.js';
 import { belongsToNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
 import type { EffectiveSettings } from './settings.js';
 

@@ -1,9 +1,13 @@
 import type { NetworkId, TaskId } from '../manager/common/model/ids.js';
-import type { NameView } from '../manager/common/model/network-view.js';
+import type {
+  NameView,
+  StuckRemoval,
+  ContainerDnsConfig,
+} from '../manager/common/model/network-view.js';
 import type { NodeCounters } from '../manager/common/protocol/statistics.js';
-import { DnsServer, type ContainerDnsConfig } from '../network/dns/server.js';
+import { DnsServer } from '../network/dns/server.js';
 import { beginIsolation, endIsolation } from '../network/linux/nft.js';
-import { Overlay, type OverlayOptions, type StuckRemoval } from '../network/overlay/overlay.js';
+import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
 /**

@@ -1,3 +1,4 @@
+import type { StuckRemoval } from '../manager/common/model/network-view.js';
 import { join } from 'node:path';
 import { array, string } from '../manager/common/base/decode.js';
 import type { Clock } from '../manager/common/base/clock.js';
@@ -5,7 +6,6 @@ import { messageOf } from '../manager/common/base/errors.js';
 import { ReconcileLoop } from '../manager/common/base/loop.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { NetworkId } from '../manager/common/model/ids.js';
-import type { StuckRemoval } from '../network/overlay/overlay.js';
 import { AssignmentApplier } from './assignment-applier.js';
 import { DurableFile } from './assignments/durable-file.js';
 import { prepareSecretsDir } from './assignments/saved-set.js';

@@ -1,4 +1,4 @@
-import type { TerminalInput } from '../output/terminal.js';
+import type { StandardInput } from '../output/terminal.js';
 import type { Cli } from '../cli.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { ExitError, interruptedCode } from '../exit-code.js';
@@ -6,7 +6,7 @@ import type { SessionResult, SessionTerminal } from './terminal-session.js';
 import { runSession } from './terminal-session.js';
 
 export interface TerminalUse {
-  readonly input: TerminalInput | undefined;
+  readonly input: StandardInput | undefined;
   readonly tty: boolean;
   /** Raw bytes. */
   readonly detachKeys: string;

@@ -1,4 +1,4 @@
-import type { TerminalInput } from '../output/terminal.js';
+import type { StandardInput } from '../output/terminal.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import { AppError } from '../../manager/common/base/errors.js';
@@ -7,7 +7,7 @@ import { parseMessage } from './stream.js';
 /** The local end of an exec or attach session. */
 export interface SessionTerminal {
   /** Undefined if the session sends no input. */
-  readonly input: TerminalInput | undefined;
+  readonly input: StandardInput | undefined;
   /** Resolves when the next data may be written; the session stops reading until then. */
   readonly stdout: (data: Uint8Array) => Promise<void>;
   readonly stderr: (data: Uint8Array) => Promise<void>;

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { AppError } from '../../manager/common/base/errors.js';
 
 /** Standard input. Its `isTTY` is undefined, contrary to Node's types, without a terminal. */
-export type TerminalInput = Omit<NodeJS.ReadStream, 'isTTY'> & { readonly isTTY?: boolean };
+export type StandardInput = Omit<NodeJS.ReadStream, 'isTTY'> & { readonly isTTY?: boolean };
 
 /**
  * An output stream, reduced to the operations of commands, so that tests can capture the output.

@@ -1,7 +1,11 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
-import type { Endpoint, NameView } from '../../manager/common/model/network-view.js';
+import type {
+  Endpoint,
+  NameView,
+  ContainerDnsConfig,
+} from '../../manager/common/model/network-view.js';
 import { runChain } from './chain.js';
 import { cacheHandler } from './handlers/cache.js';
 import { externalHandler } from './handlers/external.js';
@@ -27,16 +31,6 @@ import {
   errorResponse,
   respond,
 } from './wire.js';
-
-/** DNS settings of one local container, keyed by its address. */
-export interface ContainerDnsConfig {
-  /**
-   * Upstream servers from `dns:` for names outside the cluster; empty to use the host's resolvers.
-   */
-  readonly upstreams: readonly string[];
-  /** Search domains from `dns_search:`; empty to use the host's. */
-  readonly searchDomains: readonly string[];
-}
 
 export interface DnsServerOptions {
   readonly clock: Clock;

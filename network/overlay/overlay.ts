@@ -4,7 +4,7 @@ import { AppError, isAppError, isConflict } from '../../manager/common/base/erro
 import type { Logger } from '../../manager/common/base/log.js';
 import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
-import type { NetworkView } from '../../manager/common/model/network-view.js';
+import type { NetworkView, StuckRemoval } from '../../manager/common/model/network-view.js';
 import { KernelMonitor } from '../linux/monitor.js';
 import { deleteTable } from '../linux/nft.js';
 import { raiseNeighbourLimits } from '../linux/sysctl.js';
@@ -31,12 +31,6 @@ export interface OverlayOptions {
   readonly log: Logger;
   /** Maximum interval between observations in milliseconds; defaults to 3 s. */
   readonly resyncMs?: number;
-}
-
-/** A network that the engine has refused to remove for a while. */
-export interface StuckRemoval {
-  readonly networkId: NetworkId;
-  readonly problem: string;
 }
 
 /**

@@ -1,7 +1,9 @@
-import type { ContainerDnsConfig } from '../../network/dns/server.js';
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
-import type { NameView } from '../../manager/common/model/network-view.js';
-import type { StuckRemoval } from '../../network/overlay/overlay.js';
+import type {
+  NameView,
+  ContainerDnsConfig,
+  StuckRemoval,
+} from '../../manager/common/model/network-view.js';
 import type { NodeCounters } from '../../manager/common/protocol/statistics.js';
 
 /** Reconciles the networks of this machine with the network view. */

@@ -135,7 +135,7 @@ export async function env(name: string | undefined, options: EnvOptions): Promis
   process.stdout.write(renderEnvironment(shell, variables, command));
 }
 
-export async function config(
+export async function machineConfig(
   name: string | undefined,
   options: MachineGlobals & { readonly swarm: boolean },
 ): Promise<void> {

@@ -227,8 +227,8 @@ function clientCommands(): readonly Command[] {
       .argument('[name]')
       .option('--swarm', 'point docker at the whole cluster', false)
       .action(async (name: string | undefined, _: unknown, command: Command) => {
-        const { config } = await import('./env.js');
-        await config(name, command.optsWithGlobals());
+        const { machineConfig } = await import('./env.js');
+        await machineConfig(name, command.optsWithGlobals());
       }),
     new Command('ssh')
       .description('Run a command or a login shell on a machine over SSH')

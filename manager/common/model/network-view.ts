@@ -65,3 +65,19 @@ export interface Endpoint {
   /** Running, and healthy if it has a health check: only then DNS returns the endpoint. */
   readonly up: boolean;
 }
+
+/** A network that the engine has refused to remove for a while. */
+export interface StuckRemoval {
+  readonly networkId: NetworkId;
+  readonly problem: string;
+}
+
+/** DNS settings of one local container, keyed by its address. */
+export interface ContainerDnsConfig {
+  /**
+   * Upstream servers from `dns:` for names outside the cluster; empty to use the host's resolvers.
+   */
+  readonly upstreams: readonly string[];
+  /** Search domains from `dns_search:`; empty to use the host's. */
+  readonly searchDomains: readonly string[];
+}

@@ -1,11 +1,13 @@
-import type { ContainerDnsConfig } from '../../../network/dns/server.js';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from '../../../fixtures/lab/machine.js';
 import type { NetworkId } from '../../../manager/common/model/ids.js';
-import type { NetworkView } from '../../../manager/common/model/network-view.js';
+import type {
+  NetworkView,
+  ContainerDnsConfig,
+} from '../../../manager/common/model/network-view.js';
 
 export type NodeRequest =
   | { readonly op: 'view'; readonly view: NetworkView }

@@ -113,9 +113,9 @@ test("names of the client's project are known without tasks, on any network", (t
     return scope && names.find(name, scope)?.length;
   };
   const known = ['db', 'shop_db', 'tasks.db', 'db.shop', 'database', 'shop-db-1', 'shop-db-12'];
-  for (const name of known) t.is(find(name, '10.210.0.20'), 0, name);
+  for (const name of known) t.is(find(name, '10.210.0.20'), 0, `"${name}" is forwarded`);
   for (const name of ['dbx', 'shop-db-x', 'example.org'])
-    t.is(find(name, '10.210.0.20'), undefined, name);
+    t.is(find(name, '10.210.0.20'), undefined, `"${name}" is not forwarded`);
   t.is(find('api', '10.210.0.20'), 1);
   t.is(find('db', '10.210.0.41'), undefined, 'another project');
 });

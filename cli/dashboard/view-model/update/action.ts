@@ -37,7 +37,7 @@ export function pluralize(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
-export const serviceLabel = ({ spec }: Service): string => `${spec.project}/${spec.service}`;
+export const serviceTitle = ({ spec }: Service): string => `${spec.project}/${spec.service}`;
 
 /** Joins names; more than three are abbreviated to `a, b and 5 more`. */
 export function abbreviateNames(names: readonly string[]): string {

@@ -1,7 +1,7 @@
 import type { Service, UpdateConfig } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
 import type { ClusterAction, ActionRequest, ActionVerb } from './action.js';
-import { pluralize, serviceLabel, abbreviateNames } from './action.js';
+import { pluralize, serviceTitle, abbreviateNames } from './action.js';
 import { replicaCounts } from '../views/parts.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { grouped } from '../state/cluster-state.js';
@@ -24,7 +24,7 @@ export function serviceAction(
   services: readonly Service[],
   world: ClusterState,
 ): ClusterAction | string {
-  const names = abbreviateNames(services.map(serviceLabel));
+  const names = abbreviateNames(services.map(serviceTitle));
   const running = services.reduce((sum, item) => sum + replicaCounts(world, item).running, 0);
   const containers = pluralize(running, 'container');
   const projects = byProject(services);
@@ -70,7 +70,7 @@ export function serviceAction(
 }
 
 function kill(services: readonly Service[], containers: string): ClusterAction {
-  const names = abbreviateNames(services.map(serviceLabel));
+  const names = abbreviateNames(services.map(serviceTitle));
   const projects = byProject(services);
   return {
     title: `kill ${names}`,
@@ -84,7 +84,7 @@ function kill(services: readonly Service[], containers: string): ClusterAction {
 }
 
 function remove(services: readonly Service[], containers: string): ClusterAction {
-  const names = abbreviateNames(services.map(serviceLabel));
+  const names = abbreviateNames(services.map(serviceTitle));
   const projects = byProject(services);
   return {
     title: `remove ${names}`,
@@ -108,7 +108,7 @@ function roll(services: readonly Service[], running: number): ClusterAction {
   const pace =
     services.length === 1 ? paceText(only?.spec.update) : 'each service by its update_config';
   return {
-    title: `roll ${abbreviateNames(services.map(serviceLabel))}`,
+    title: `roll ${abbreviateNames(services.map(serviceTitle))}`,
     effect: [
       `${pluralize(running, 'container')} are replaced by new ones of the same spec, ${pace}`,
     ],
@@ -122,10 +122,10 @@ function roll(services: readonly Service[], running: number): ClusterAction {
 
 function rollBack(services: readonly Service[]): ClusterAction | string {
   const without = services.find(({ previousSpec }) => previousSpec === undefined);
-  if (without !== undefined) return `${serviceLabel(without)} has no previous spec`;
+  if (without !== undefined) return `${serviceTitle(without)} has no previous spec`;
   return {
-    title: `roll back ${abbreviateNames(services.map(serviceLabel))}`,
-    effect: services.map((service) => `${serviceLabel(service)}: ${rollBackText(service)}`),
+    title: `roll back ${abbreviateNames(services.map(serviceTitle))}`,
+    effect: services.map((service) => `${serviceTitle(service)}: ${rollBackText(service)}`),
     requests: byProject(services).map(([project, keys]) => ({
       name: 'service.rollback',
       args: { project, services: keys },
@@ -193,7 +193,7 @@ export function taskAction(
     default: {
       const action = serviceAction(verb, services, world);
       if (typeof action === 'string') return action;
-      const of = `${names} of ${abbreviateNames(services.map(serviceLabel))}`;
+      const of = `${names} of ${abbreviateNames(services.map(serviceTitle))}`;
       return { ...action, effect: [of, ...action.effect] };
     }
   }
