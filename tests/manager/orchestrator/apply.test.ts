@@ -123,11 +123,11 @@ test('a deleted task takes its own leases with it; a fence keeps its addresses',
 test('the service itself is changed and removed', async (t) => {
   const status = { kind: 'update', state: 'completed', startedAt: 1, message: '' } as never;
   const store = await written([
-    { kind: 'dependencies-met', cause: 'x' } as TaskChange,
-    { kind: 'update-status', status, cause: 'x' } as TaskChange,
+    { kind: 'dependencies-met', cause: 'x' },
+    { kind: 'update-status', status, cause: 'x' },
     { kind: 'wait', until: 5, cause: 'x' },
   ]);
   t.like(store.view.get('services', web.id), { dependenciesMet: true, updateStatus: status });
-  const removed = await written([{ kind: 'remove-service', cause: 'x' } as TaskChange]);
+  const removed = await written([{ kind: 'remove-service', cause: 'x' }]);
   t.is(removed.view.get('services', web.id), undefined);
 });

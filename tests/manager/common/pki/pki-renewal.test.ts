@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import fc from 'fast-check';
@@ -16,6 +17,7 @@ import {
 } from '../../../../manager/common/pki/pki-renewal.js';
 import type { TestPki } from '../../../helpers/pki/pki.js';
 import { createTestPki } from '../../../helpers/pki/pki.js';
+import type { PkiPaths } from '../../../helpers/pki/pki-folder.js';
 import { temporaryFolder, writeNode } from '../../../helpers/pki/pki-folder.js';
 import { until } from '../../../helpers/until.js';
 
@@ -140,6 +142,7 @@ interface Watched {
   readonly asked: readonly string[];
   readonly renewed: readonly unknown[];
   readonly warnings: readonly string[];
+  readonly paths: PkiPaths;
   /** Runs the check that the renewal waits for. */
   readonly next: () => void;
 }
@@ -189,7 +192,7 @@ async function watched(
     onRenewed: (pair) => renewed.push(pair),
   });
   t.teardown(() => renewal.stop());
-  return { renewal, waits, asked, renewed, warnings, next: () => pendingCheck?.() };
+  return { renewal, waits, asked, renewed, warnings, paths, next: () => pendingCheck?.() };
 }
 
 const isWaiting = (waits: readonly number[], count: number): Promise<void> =>
@@ -233,7 +236,7 @@ test('failures back off, and a request to renew starts over', async (t) => {
 test('a request to renew is kept until a renewal succeeds, then the next check is usual', async (t) => {
   const authority = new ClusterAuthority(pki.authority);
   let isReachable = false;
-  const { renewal, waits, renewed, asked, next } = await watched(t, 2_000_000, (request) => {
+  const { renewal, waits, renewed, asked, paths, next } = await watched(t, 2_000_000, (request) => {
     if (!isReachable) return noManager();
     const identity = { clusterId: 'c1', role: 'worker', nodeId: 'w1' } as const;
     const order = { request, identity, alternativeNames: [], lifetimeMs: 86_400_000 };
@@ -250,8 +253,9 @@ test('a request to renew is kept until a renewal succeeds, then the next check i
   next();
   await isWaiting(waits, 3);
   t.is(asked.length, 2);
-  isReachable = false;
-  renewal.renewNow();
+  // A later failure of another kind backs off from the start.
+  await rm(paths.cert);
+  next();
   await isWaiting(waits, 4);
   t.is(waits[3], waits[0]);
 });
