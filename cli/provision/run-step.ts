@@ -1,12 +1,11 @@
-import { AppError, isAppError } from '../../manager/common/base/errors.js';
-import { byteMeter, meterBar, metered } from '../output/meter.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import { packTar } from '../bundle/archive.js';
 import type { PackageManager } from './packages.js';
 import type { ProvisionStep, ProvisionStepArgs } from './plan.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import * as scripts from '../ssh/remote-scripts.js';
 import type { Upload } from '../bundle/runtime.js';
-import { openFileStream } from '../ssh/ssh.js';
+import { formatMegabytes, upload } from './upload.js';
 
 /** Dependencies of the steps: the machine and the artifacts to upload. */
 export interface StepContext {
@@ -34,46 +33,7 @@ const installScripts: Readonly<Record<PackageManager, string>> = {
   pacman: scripts.installPacman,
 };
 
-const uploadTimeoutMs = 10 * 60_000;
 const installTimeoutMs = 15 * 60_000;
-
-async function upload(
-  context: StepContext,
-  what: string,
-  script: string,
-  file: Upload,
-): Promise<void> {
-  const { machine } = context;
-  try {
-    await machine.script(`upload ${what}`, script, [file.sum], {
-      stdin: metered(openFileStream(file.gzipPath), (sent) => {
-        context.onOutput(meterBar(byteMeter(sent, file.gzipBytes)));
-      }),
-      timeoutMs: uploadTimeoutMs,
-    });
-  } catch (error) {
-    const detail = isAppError(error) ? (error.detail ?? '') : '';
-    if (/no space left/iu.test(detail)) {
-      throw new AppError(
-        'unavailable',
-        `${machine.name}: no space left in /opt/shoal for ${what} (${formatMegabytes(file.bytes)} needed); free disk space and try again`,
-        { detail, cause: error },
-      );
-    }
-    if (/GLIBC|not found|Exec format|libstdc/u.test(detail)) {
-      throw new AppError(
-        'unsupported',
-        `${machine.name}: the Node runtime of this computer does not run on it; set --runtime to the bin/node of an official build`,
-        { detail, cause: error },
-      );
-    }
-    throw error;
-  }
-}
-
-export function formatMegabytes(bytes: number): string {
-  return `${String(Math.ceil(bytes / 1_000_000))} MB`;
-}
 
 const executors: Executors = {
   'upload-runtime': async (context) =>

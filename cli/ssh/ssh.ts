@@ -126,6 +126,49 @@ async function identity(target: SshTarget): Promise<Partial<ConnectConfig>> {
   );
 }
 
+interface OpenedClient {
+  readonly client: ssh2.Client;
+  readonly hostKey: Buffer;
+}
+
+async function openClient(target: SshTarget, options: SshConnectOptions): Promise<OpenedClient> {
+  const { host, port, user } = target;
+  const login = await identity(target);
+  const client = new ssh2.Client();
+  const check: HostKeyCheck = {};
+  let seen: Buffer = Buffer.alloc(0);
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal =
+    options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+  const ready = once(client, 'ready', { signal });
+  try {
+    client.connect({
+      ...login,
+      host,
+      port,
+      username: user,
+      readyTimeout: options.timeoutMs,
+      keepaliveInterval: 5000,
+      keepaliveCountMax: 3,
+      algorithms: { compress: ['none'] },
+      hostVerifier: (key: Buffer) => {
+        seen = key;
+        const print = hostKeyFingerprint(key);
+        if (target.hostKey === undefined || target.hostKey === print) return true;
+        check.changedKey = print;
+        return false;
+      },
+    });
+    await ready;
+  } catch (error) {
+    client.on('error', () => undefined);
+    client.destroy();
+    options.signal?.throwIfAborted();
+    throw connectError(target, deadline.aborted ? { level: 'client-timeout' } : error, check);
+  }
+  return { client, hostKey: seen };
+}
+
 /** An authenticated ssh connection to a machine; runs any number of commands concurrently. */
 export class SshSession {
   readonly target: SshTarget;
@@ -133,16 +176,15 @@ export class SshSession {
   readonly hostKey: string;
   /** The host key in known_hosts format, without the host name. */
   readonly hostKeyLine: string;
-  readonly #client: ssh2.Client;
+  #client: ssh2.Client;
   #lost: Error | undefined;
 
-  private constructor(target: SshTarget, client: ssh2.Client, hostKey: Buffer) {
+  private constructor(target: SshTarget, { client, hostKey }: OpenedClient) {
     this.target = target;
     this.hostKey = hostKeyFingerprint(hostKey);
     this.hostKeyLine = `${keyType(hostKey)} ${hostKey.toString('base64')}`;
     this.#client = client;
-    client.on('error', (error) => (this.#lost ??= error));
-    client.on('close', () => (this.#lost ??= new Error('connection closed')));
+    this.#watch(client);
   }
 
   /**
@@ -150,41 +192,31 @@ export class SshSession {
    * `unavailable` or `timeout` if the machine does not answer.
    */
   static async connect(target: SshTarget, options: SshConnectOptions): Promise<SshSession> {
-    const { host, port, user } = target;
-    const login = await identity(target);
-    const client = new ssh2.Client();
-    const check: HostKeyCheck = {};
-    let seen: Buffer = Buffer.alloc(0);
-    const deadline = AbortSignal.timeout(options.timeoutMs);
-    const signal =
-      options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
-    const ready = once(client, 'ready', { signal });
-    try {
-      client.connect({
-        ...login,
-        host,
-        port,
-        username: user,
-        readyTimeout: options.timeoutMs,
-        keepaliveInterval: 5000,
-        keepaliveCountMax: 3,
-        algorithms: { compress: ['none'] },
-        hostVerifier: (key: Buffer) => {
-          seen = key;
-          const print = hostKeyFingerprint(key);
-          if (target.hostKey === undefined || target.hostKey === print) return true;
-          check.changedKey = print;
-          return false;
-        },
-      });
-      await ready;
-    } catch (error) {
-      client.on('error', () => undefined);
-      client.destroy();
-      options.signal?.throwIfAborted();
-      throw connectError(target, deadline.aborted ? { level: 'client-timeout' } : error, check);
-    }
-    return new SshSession(target, client, seen);
+    return new SshSession(target, await openClient(target, options));
+  }
+
+  /** True once the connection is lost; every further command fails until `reconnect`. */
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Replaces a lost connection, to the same host key; a single attempt. Throws as `connect`. */
+  async reconnect(options: SshConnectOptions): Promise<void> {
+    const { client } = await openClient({ ...this.target, hostKey: this.hostKey }, options);
+    this.#client.destroy();
+    this.#client = client;
+    this.#lost = undefined;
+    this.#watch(client);
+  }
+
+  #watch(client: ssh2.Client): void {
+    const lost = (error: Error): void => {
+      if (client === this.#client) this.#lost ??= error;
+    };
+    client.on('error', lost);
+    client.on('close', () => {
+      lost(new Error('connection closed'));
+    });
   }
 
   /**

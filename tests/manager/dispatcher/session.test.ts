@@ -3,7 +3,7 @@ import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/clu
 import { isAppError } from '../../../manager/common/base/errors.js';
 import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type { Node } from '../../../manager/common/model/node.js';
-import { addressLeaseId } from '../../../manager/common/model/network.js';
+import { addressLeaseId, type Lease } from '../../../manager/common/model/network.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
@@ -47,6 +47,12 @@ async function backendWith(
   );
   return backend;
 }
+
+const aLease = (id: Lease['id'], holder: Lease['holder']): Lease => ({
+  ...{ version: 1, createdAt: 0, updatedAt: 0 },
+  id,
+  holder,
+});
 
 test('a worker that joins waitForState a ready node with its description', async (t) => {
   const manager = await TestManager.start(t, { pki });
@@ -260,7 +266,7 @@ test('a gateway lease is released once the node reports the network gone and no 
       'tasks',
       aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned', attachments: [attachment] }),
     ],
-    ['leases', { id: gateway, holder: { kind: 'gateway', nodeId: 'w1', networkId: network.id } }],
+    ['leases', aLease(gateway, { kind: 'gateway', nodeId: 'w1' as NodeId, networkId: network.id })],
   ]);
   const manager = await TestManager.start(t, { pki, backend });
   const worker = await manager.join('w1');
@@ -309,7 +315,7 @@ test('calls reach the worker, and its errors reach the caller', async (t) => {
 test('fenced leases are released when their node returns without unknown tasks', async (t) => {
   const fenced = addressLeaseId('n1' as NetworkId, '10.9.0.7');
   const backend = await backendWith([
-    ['leases', { id: fenced, holder: { kind: 'fenced', nodeId: 'w1' as NodeId } }],
+    ['leases', aLease(fenced, { kind: 'fenced', nodeId: 'w1' as NodeId })],
     ['nodes', aNode('w1')],
   ]);
   const manager = await TestManager.start(t, { pki, backend });

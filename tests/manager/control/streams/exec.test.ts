@@ -46,9 +46,9 @@ function scene(): Scene {
 }
 
 async function next(t: ExecutionContext, stream: MessageStream): Promise<unknown> {
-  const { done, value } = await stream[Symbol.asyncIterator]().next();
-  t.not(done, true);
-  return value;
+  const result: IteratorResult<unknown> = await stream[Symbol.asyncIterator]().next();
+  t.not(result.done, true);
+  return result.value;
 }
 
 test('frames pass both ways unchanged, text from the user is a terminal size', async (t) => {
