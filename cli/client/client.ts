@@ -9,7 +9,7 @@ import type {
   ControlStreamName,
 } from '../../manager/common/protocol/control.js';
 import { controlResults } from '../../manager/common/protocol/control-results.js';
-import { idempotentCalls, isConnectError } from '../../manager/common/protocol/retry.js';
+import { idempotentCalls, isConnectError } from '../../manager/common/protocol/call-effects.js';
 import { isNotLeaderError, apiPaths } from '../../manager/common/protocol/messages.js';
 import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import type {

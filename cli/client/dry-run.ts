@@ -8,20 +8,13 @@ import type {
   PreviewableCall,
   TaskRef,
 } from '../../manager/common/protocol/control.js';
+import { readingCalls } from '../../manager/common/protocol/call-effects.js';
 import { previewableCalls } from '../../manager/common/protocol/control.js';
 import { encodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { DryRunEnd } from '../output/dry-run-end.js';
 import type { ControlCallOptions, ControlClient } from './client.js';
 import { previewLines } from './plan-lines.js';
-
-/** Calls that change nothing. */
-const readingCalls: ReadonlySet<ControlCallName> = new Set([
-  ...(['info', 'preview', 'project.list', 'project.others', 'service.list', 'task.list'] as const),
-  ...(['task.top', 'task.stat-path', 'task.inspect', 'image.find', 'image.resolve'] as const),
-  ...(['node.list', 'manager.list', 'network.list', 'volume.list', 'audit.list'] as const),
-  ...(['secret.list', 'config.list'] as const),
-]);
 
 const readingStreams: ReadonlySet<ControlStreamName> = new Set([
   ...(['watch', 'events', 'logs', 'stats'] as const),
@@ -199,8 +192,7 @@ class EndedStream implements MessageStream {
     // There is no connection.
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the only message is at hand
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    yield encodeStreamFrame('exit', '0');
+    yield await Promise.resolve(encodeStreamFrame('exit', '0'));
   }
 }

@@ -9,7 +9,7 @@ import {
   apiPaths,
 } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
-import { idempotentCalls, isConnectError } from '../common/protocol/retry.js';
+import { idempotentCalls, isConnectError } from '../common/protocol/call-effects.js';
 import { ManagerHttpClient } from '../common/protocol/transport-call.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import { forwardMessages } from '../transport/forward.js';
