@@ -5,31 +5,6 @@ import type { Cli } from './cli.js';
 
 export const dryRunText = 'show what would change, change nothing';
 
-/**
- * Commands that support `--dry-run`: they change nothing outside the cluster but what they check for
- * themselves, and DryRunClient plans their calls. The others refuse it.
- */
-const supported: ReadonlySet<string> = new Set([
-  ...['attach', 'build', 'commit', 'config', 'cp', 'create', 'down', 'events', 'exec', 'export'],
-  ...[
-    'images',
-    'kill',
-    'logs',
-    'ls',
-    'pause',
-    'port',
-    'ps',
-    'pull',
-    'push',
-    'restart',
-    'rm',
-    'run',
-  ],
-  ...['scale', 'start', 'stats', 'stop', 'top', 'unpause', 'up', 'version', 'volumes', 'wait'],
-  ...['watch', 'roll', 'rollback', 'audit', 'describe', 'explain'],
-  ...['config-object', 'network', 'node', 'secret', 'volume'],
-]);
-
 /** The environment of a command that becomes a dry run when the command's own flag is parsed. */
 export interface Plans {
   readonly cli: Cli;
@@ -60,9 +35,15 @@ export function plansOf(given: Cli): Plans {
   return { cli, enable };
 }
 
-/** Adds `--dry-run` to the command or to each of its subcommands. */
-export function addDryRun(command: Command, name: string, { cli, enable }: Plans): void {
-  const isSupported = supported.has(name);
+/**
+ * Adds `--dry-run` to the command or to each of its subcommands; a command that does not support it
+ * refuses the global flag.
+ */
+export function addDryRun(
+  command: Command,
+  { name, dryRun: isSupported = false }: { readonly name: string; readonly dryRun?: boolean },
+  { cli, enable }: Plans,
+): void {
   for (const leaf of leavesOf(command)) {
     if (isSupported) leaf.addOption(new Option('--dry-run', dryRunText));
     leaf.hook('preAction', () => {

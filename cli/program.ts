@@ -137,7 +137,7 @@ export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command>
   }
   const plans = plansOf(cli);
   const command = (await entry.load())(plans.cli);
-  addDryRun(command, entry.name, plans);
+  addDryRun(command, entry, plans);
   addExamples(command, entry.name);
   root.addCommand(command);
   quietTree(command);
