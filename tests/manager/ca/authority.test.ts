@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import test from 'ava';
-import { ClusterAuthority, defaultNodeLifetimeMs } from '../../../manager/ca/authority.js';
+import { ClusterAuthority } from '../../../manager/ca/authority.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
 import { certificatesOf } from '../../../manager/common/pki/pki-peer.js';
 import { createPrivateKey, createRequest } from '../../../manager/common/pki/pki.js';
@@ -47,8 +47,4 @@ test('an expired CA signs nothing, from the second of its end', async (t) => {
   await t.notThrowsAsync(authority.sign(order, authority.notAfterMs - 1));
   const error: unknown = await t.throwsAsync(authority.sign(order, authority.notAfterMs));
   t.true(isAppError(error) && error.kind === 'unavailable');
-});
-
-test('certificates live for 90 days unless the cluster says otherwise', (t) => {
-  t.is(defaultNodeLifetimeMs, 90 * 24 * 60 * 60 * 1000);
 });

@@ -1,8 +1,8 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { ClusterAuthority, defaultNodeLifetimeMs } from '../../../manager/ca/authority.js';
+import { ClusterAuthority } from '../../../manager/ca/authority.js';
 import { AuthorityRotation } from '../../../manager/ca/rotation.js';
 import type { ErrorKind } from '../../../manager/common/base/errors.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
@@ -22,6 +22,7 @@ import type { TestPki } from '../../helpers/pki/pki.js';
 import { createTestPki } from '../../helpers/pki/pki.js';
 import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { until } from '../../helpers/until.js';
+import { settle } from '../../simulation/virtual-clock.js';
 
 let pki: TestPki;
 let foreign: TestPki;
@@ -144,7 +145,7 @@ test('the status before a rotation has defaults, and all connected members are c
   peers.set('n1', workerOf('n1', manager.authority.id));
   t.deepEqual(rotation.status(), {
     authority: { id: manager.authority.id, notAfterMs: manager.authority.notAfterMs },
-    certificateLifetimeMs: defaultNodeLifetimeMs,
+    certificateLifetimeMs: 90 * 86_400_000,
     refusedAuthorities: [],
     refusedClients: [],
     retiring: [],
@@ -280,14 +281,24 @@ test('a forced end waits for nobody', async (t) => {
 });
 
 test('the loop asks workers to renew until the rotation ends', async (t) => {
-  const { rotation, manager, asked } = await stage(t);
+  const { rotation, manager, asked, clock } = await stage(t);
   const old = manager.authority.id;
   rotation.start();
   t.teardown(() => rotation.stop());
   await rotation.install(await sign(await rotation.request()));
-  await until('the first request', 10_000, () => Promise.resolve(asked.length > 0));
+  await until('the first request', 10_000, () => asked.length > 0);
+  await settle();
+  const before = asked.length;
+  clock.advance(2_000);
+  await settle();
+  t.is(asked.length, before + 1);
   t.true(asked.every((id) => id === old));
   await rotation.finish(true);
+  await settle();
+  const { length } = asked;
+  clock.advance(2_000);
+  await rotation.stop();
+  t.is(asked.length, length);
 });
 
 test('a next CA on disk that is not the installed one is not used', async (t) => {
@@ -297,11 +308,11 @@ test('a next CA on disk that is not the installed one is not used', async (t) =>
   await writeFile(`${paths.cert}.next`, certificate);
   await change({ rotation: { from: id, to: 'another', startedAt: 1 } });
   rotation.start();
-  t.teardown(() => rotation.stop());
-  // `finish` runs after the loop has tried: the CA stays.
-  await rotation.finish(true);
+  // Resolves after the first pass.
+  await rotation.stop();
   t.is(manager.authority.id, id);
-  await rm(`${paths.cert}.next`);
+  t.is(manager.renewals, 0);
+  t.is((await readKeyPair(paths)).key, pki.authority.key);
 });
 
 test('a key that is created for a request belongs to the request', async (t) => {
