@@ -1,5 +1,7 @@
 import { AppError } from '../../manager/common/base/errors.js';
+import type { Service, ServiceSpec } from '../../manager/common/model/service.js';
 import type { Cli } from '../cli.js';
+import { imageOf } from '../compose/specs/names.js';
 import { checkServices, openProject, timeoutMs } from '../project/selection.js';
 import { warn, withProgress } from '../project/progress-output.js';
 import type { DownTarget } from './follow/down-state.js';
@@ -29,7 +31,7 @@ export async function down(cli: Cli, services: readonly string[], flags: DownFla
   checkServices(services, [...before.services.values()], [...before.tasks.values()]);
   const named = services.length === 0 ? undefined : services;
   if (cli.options.dryRun === true && flags.rmi !== undefined) {
-    const planned = imagesToRemove({ project, services: named, before }, flags.rmi);
+    const planned = imagesToRemove({ services: named, before }, flags.rmi);
     cli.stdout.write(planned.map((image) => `image ${image}: remove\n`).join(''));
   }
   const { changes } = await client.call(
@@ -63,23 +65,27 @@ export async function down(cli: Cli, services: readonly string[], flags: DownFla
 }
 
 /**
- * Images of the removed services: `all` of them, or for `local` those with the project's default
- * name.
+ * Images of the removed services: `all` of them, or for `local` those with the default name of a
+ * built image.
  */
-function imagesToRemove(
-  { project, services, before }: Omit<DownTarget, 'changes'>,
+export function imagesToRemove(
+  { services, before }: Pick<DownTarget, 'services'> & { readonly before: DeployedServices },
   rmi: string,
 ): readonly string[] {
   const images = [...before.services.values()]
     .map(({ spec }) => spec)
     .filter(({ service }) => services?.includes(service) ?? true)
-    .filter(
-      ({ service, task }) =>
-        rmi === 'all' ||
-        [`${project}-${service}`, `${project}_${service}`].includes(task.container.image),
-    )
+    .filter((spec) => rmi === 'all' || spec.task.container.image === defaultImageOf(spec))
     .map(({ task }) => task.container.image);
   return [...new Set(images)].sort();
+}
+
+interface DeployedServices {
+  readonly services: ReadonlyMap<string, Pick<Service, 'spec'>>;
+}
+
+function defaultImageOf(spec: ServiceSpec): string {
+  return imageOf({ ...spec, name: spec.project }, spec.service, {});
 }
 
 async function removeImages(
