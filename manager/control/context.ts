@@ -68,7 +68,7 @@ export type Seal = (object: StoredObject) => StoredObject;
 
 /**
  * Dry run: applies a change to a copy of the state, runs all decisions and returns the changes of
- * the objects and the planned steps in one project, or in all if it is undefined.
+ * the objects and the planned steps of a project; without one, of the projects that it affects.
  */
 export type Preview = <Result>(
   project: string | undefined,

@@ -31,9 +31,10 @@ export interface PreviewOptions {
 }
 
 /**
- * Dry run of a change to one project, or to all if it is undefined. Applies the change to a copy of the state, runs the cluster's own pure
- * decisions on it and simulates nodes that carry out every assignment at once. Resolves with the
- * result of the change, the changed objects and the planned steps; the cluster is not modified.
+ * Dry run of a change. Applies it to a copy of the state, runs the cluster's own pure decisions on
+ * the given project and simulates nodes that carry out every assignment at once. Without a project,
+ * simulates the projects that the change affects. Resolves with the result of the change, the
+ * changed objects and the planned steps; the cluster is not modified.
  */
 export async function preview<Result>(
   options: PreviewOptions,
@@ -50,15 +51,33 @@ export async function preview<Result>(
   const unwatch = store.watch((commit) => changes.push(...commit.changes));
   const result = await store.update('control', change);
   unwatch();
-  const simulation = new Simulation(store, options, project);
+  const simulation = new Simulation(store, options, affectedProjects(project, changes));
   simulation.recordRemovals(changes);
-  for (let round = 0; round < maxRounds; round += 1) {
+  for (let round = 0; round < maxRounds && !simulation.isEmpty; round += 1) {
     if (await simulation.round()) continue;
     if (simulation.waitsUntil === undefined) break;
     clock.time = Math.max(clock.time + 1, simulation.waitsUntil);
   }
   await store.close();
   return { result, changes, steps: simulation.steps };
+}
+
+type ProjectScope = ReadonlySet<string> | 'all';
+
+/** The given project, or those of the changed services and tasks; `all` if a node is changed. */
+function affectedProjects(
+  project: string | undefined,
+  changes: readonly StoreChange[],
+): ProjectScope {
+  if (project !== undefined) return new Set([project]);
+  if (changes.some(({ table }) => table === 'nodes')) return 'all';
+  return new Set(
+    changes.flatMap((change) => {
+      if (change.table === 'services') return (change.after ?? change.before)?.spec.project ?? [];
+      if (change.table === 'tasks') return (change.after ?? change.before)?.project ?? [];
+      return [];
+    }),
+  );
 }
 
 /** A clock that is advanced by hand, so that update delays take no real time. */
@@ -99,14 +118,18 @@ class Simulation {
   waitsUntil: number | undefined;
   readonly #store: ClusterStore;
   readonly #options: PreviewOptions;
-  readonly #project: string | undefined;
-  readonly #removed = new Set<string>();
+  readonly #projects: ProjectScope;
   readonly #recorded = new Map<TaskId, PlannedStep>();
 
-  constructor(store: ClusterStore, options: PreviewOptions, project: string | undefined) {
+  constructor(store: ClusterStore, options: PreviewOptions, projects: ProjectScope) {
     this.#store = store;
     this.#options = options;
-    this.#project = project;
+    this.#projects = projects;
+  }
+
+  /** Whether no project can change. */
+  get isEmpty(): boolean {
+    return this.#projects !== 'all' && this.#projects.size === 0;
   }
 
   /** Runs one turn of every control loop and node; resolves false if nothing changed. */
@@ -126,16 +149,14 @@ class Simulation {
     for (const { table, before, after } of changes) {
       if (table !== 'tasks' || after === undefined || before === undefined) continue;
       if (after.desired !== 'remove' || before.desired === 'remove') continue;
-      const { containerName: container } = after;
-      const node = nodeName(this.#store.view, after);
-      this.steps.push({ action: 'remove', container, node, cause: 'requested' });
+      this.#record(this.#store.view, after, 'remove', 'requested');
     }
   }
 
   #services(view: StoreView): readonly Service[] {
-    return this.#project === undefined
+    return this.#projects === 'all'
       ? view.list('services')
-      : view.servicesOfProject(this.#project);
+      : [...this.#projects].flatMap((project) => view.servicesOfProject(project));
   }
 
   #tasks(view: StoreView): readonly Task[] {
@@ -152,8 +173,7 @@ class Simulation {
       for (const change of changes) {
         if (change.kind === 'wait') waits.push(change.until);
         else changed = true;
-        if (removing) this.#recordRemoval(tx, change);
-        else this.#recordStop(tx, change);
+        this.#recordEnd(tx, change, removing);
       }
       writeTaskChanges(tx, id, changes, this.#options.newId);
     }
@@ -161,28 +181,21 @@ class Simulation {
     return changed;
   }
 
-  /** Records one step per container of a removed service; ended tasks of a slot may share its name. */
-  #recordRemoval(view: StoreView, change: TaskChange): void {
+  /** Records that a task's container is stopped or, with its service, removed. */
+  #recordEnd(view: StoreView, change: TaskChange, removing: boolean): void {
     if (change.kind !== 'desire' && change.kind !== 'delete') return;
     const task = view.get('tasks', change.taskId);
-    if (task === undefined || this.#removed.has(task.containerName)) return;
-    this.#removed.add(task.containerName);
-    const { containerName: container } = task;
-    this.steps.push({
-      action: 'remove',
-      container,
-      node: nodeName(view, task),
-      cause: change.cause,
-    });
+    if (task === undefined) return;
+    if (removing) this.#record(view, task, 'remove', change.cause);
+    else if (isStop(change) && !isTerminal(task.status.state))
+      this.#record(view, task, 'stop', change.cause);
   }
 
-  #recordStop(view: StoreView, change: TaskChange): void {
-    if (change.kind !== 'desire' || change.desired === 'running') return;
-    const task = view.get('tasks', change.taskId);
-    if (task === undefined || isTerminal(task.status.state)) return;
-    const node = nodeName(view, task);
+  /** Records one step per container and action; ended tasks of a slot may share a container name. */
+  #record(view: StoreView, task: Task, action: PlannedStep['action'], cause: string): void {
     const { containerName: container } = task;
-    this.steps.push({ action: 'stop', container, node, cause: change.cause });
+    if (this.steps.some((step) => step.action === action && step.container === container)) return;
+    this.steps.push({ action, container, node: nodeName(view, task), cause });
   }
 
   #place(tx: Transaction): boolean {
@@ -210,7 +223,7 @@ class Simulation {
   }
 
   #isShown({ project }: Task): boolean {
-    return this.#project === undefined || project === this.#project;
+    return this.#projects === 'all' || this.#projects.has(project);
   }
 
   /** Records one step per task: its placement, or the reason why it has none. */
@@ -248,6 +261,10 @@ class Simulation {
     }
     return changed;
   }
+}
+
+function isStop(change: TaskChange): boolean {
+  return change.kind === 'desire' && change.desired !== 'running';
 }
 
 /** Writes a task's placement and binds new volumes to the node. */

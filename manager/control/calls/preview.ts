@@ -33,13 +33,12 @@ export const previewCalls: Pick<ControlCalls, 'preview'> = {
     const args = new Args('preview', value);
     const name = args.field('call', oneOf(...previewableCalls));
     const input = args.field('args', fields);
-    const project = typeof input.project === 'string' ? input.project : undefined;
     const changes: string[] = [];
     const steps: PlannedStep[] = [];
     const copy: ClusterStore = {
       view: store.view,
       update: async (_actor, change) => {
-        const plan = await preview(project, change);
+        const plan = await preview(undefined, change);
         changes.push(...plan.changes.flatMap((each) => describeChange(each) ?? []));
         steps.push(...plan.steps);
         return plan.result;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { newId } from '../../../manager/common/base/random.js';
 import type { Node } from '../../../manager/common/model/node.js';
@@ -89,4 +89,40 @@ test('an unschedulable task has no node and shows the reason', async (t) => {
     steps.map(({ node, placement }) => [node, placement]),
     [['', 'the cluster has no nodes']],
   );
+});
+
+test('without a project only the projects of changed objects are simulated', async (t) => {
+  const waiting = aService('web');
+  const store = await storeOf([waiting], []);
+  const planned = async (change: (tx: Transaction) => void) => {
+    const { view } = store;
+    const options = { view, now: 1, newId, log: silentLogger, strategy: 'spread' } as const;
+    const { steps } = await preview(options, undefined, change);
+    return steps.map(({ action, container }) => `${action} ${container}`).sort();
+  };
+  t.deepEqual(await planned((tx) => tx.create('volumes', aVolume('data'))), []);
+  const other = aService('db', { project: 'other' });
+  t.deepEqual(await planned((tx) => tx.create('services', other)), ['create other-db-1']);
+  const label = (tx: Transaction) => {
+    for (const node of tx.list('nodes').slice(0, 1)) {
+      tx.put('nodes', { ...node, spec: { ...node.spec, labels: { disk: 'ssd' } } });
+    }
+  };
+  t.deepEqual(await planned(label), ['create demo-web-1']);
+});
+
+test('tasks of a removed slot that share a container name give one step', async (t) => {
+  const web = aService('web');
+  const tasks = [
+    aTask(web, 1, { id: 'old', node: 'n1', status: { ...running, state: 'failed', exitCode: 1 } }),
+    aTask(web, 1, { node: 'n1', status: running }),
+  ];
+  const store = await storeOf([web], tasks);
+  const steps = await stepsOf(store, (tx) => {
+    for (const task of tx.list('tasks')) tx.put('tasks', { ...task, desired: 'remove' });
+    for (const service of tx.list('services')) {
+      tx.put('services', { ...service, removing: true });
+    }
+  });
+  t.deepEqual(steps, ['remove demo-web-1 node-1']);
 });
