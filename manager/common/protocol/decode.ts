@@ -2,17 +2,21 @@ import type { Decoder, Fields } from '../base/decode.js';
 import {
   anything,
   array,
+  branded,
+  decode,
   errorKind,
   isFields,
-  nonEmptyString,
   number,
   object,
   oneOf,
   optional,
   string,
+  tagged,
 } from '../base/decode.js';
 import { AppError } from '../base/errors.js';
-import type { WorkerMessage } from './messages.js';
+import type { NetworkId } from '../model/ids.js';
+import type { StuckRemoval } from '../model/network-view.js';
+import type { TaskReport, WorkerMessage } from './messages.js';
 import { nodeDescription, taskStatus } from './object-decoders.js';
 
 /** Peers are authenticated: the checks catch broken or incompatible peers, not hostile ones. */
@@ -45,53 +49,51 @@ function withoutControls(text: string, message: Fields): Fields {
   ) as Fields;
 }
 
-const strings = array(string);
+type MessageOf<Kind> = Omit<Extract<WorkerMessage, { readonly kind: Kind }>, 'kind'>;
 
-const reports = array(object({ taskId: nonEmptyString, status: taskStatus }));
+const networkIds = array(branded<NetworkId>());
+const engine = optional(oneOf('silent'));
+const reports = array(object<TaskReport>({ taskId: branded(), status: taskStatus }));
+const stuckRemoval = object<StuckRemoval>({ networkId: branded(), problem: string });
 
-type Shapes = Readonly<Record<WorkerMessage['kind'], Readonly<Record<string, Decoder<unknown>>>>>;
-
-const shapes: Shapes = {
-  hello: {
+const variants = {
+  hello: object<MessageOf<'hello'>>({
     version: number,
     clusterId: string,
     nodeId: string,
     name: string,
     description: nodeDescription,
     reports,
-    volumes: strings,
-    networks: strings,
-    engine: optional(oneOf('silent')),
-  },
-  networks: { networks: strings },
-  heartbeat: { engine: optional(oneOf('silent')) },
-  'want-image': { requestId: number, image: string, platform: optional(string) },
-  renew: { requestId: number, request: string },
-  status: { reports },
-  description: { description: nodeDescription },
-  result: { callId: number, result: anything },
-  failure: { callId: number, error: object({ kind: errorKind, message: string }) },
+    volumes: array(string),
+    networks: networkIds,
+    engine,
+  }),
+  networks: object<MessageOf<'networks'>>({
+    networks: networkIds,
+    stuck: optional(array(stuckRemoval)),
+  }),
+  heartbeat: object<MessageOf<'heartbeat'>>({ engine }),
+  'want-image': object<MessageOf<'want-image'>>({
+    requestId: number,
+    image: string,
+    platform: optional(string),
+  }),
+  renew: object({ requestId: number, request: string }),
+  status: object({ reports }),
+  description: object({ description: nodeDescription }),
+  result: object({ callId: number, result: anything }),
+  failure: object({ callId: number, error: object({ kind: errorKind, message: string }) }),
 };
 
-function isKnownKind(kind: string): kind is WorkerMessage['kind'] {
-  return Object.hasOwn(shapes, kind);
-}
+const workerMessage: Decoder<WorkerMessage> = tagged<'kind', WorkerMessage>('kind', variants);
 
 /** Throws `invalid` that names the bad field. Unknown fields are kept. */
 export function decodeWorkerMessage(text: string): WorkerMessage {
   const message = withoutControls(text, parse(text));
   const { kind } = message;
   if (typeof kind !== 'string') throw new AppError('invalid', 'message has no kind');
-  if (!isKnownKind(kind)) throw new AppError('invalid', `unknown message kind ${kind}`);
-  const decoded: Record<string, unknown> = { ...message };
-  for (const [field, decoder] of Object.entries(shapes[kind])) {
-    try {
-      const value = decoder(message[field], field);
-      if (value !== undefined) decoded[field] = value;
-    } catch (error) {
-      const problem = `message ${kind}: field ${field} is missing or invalid`;
-      throw new AppError('invalid', problem, { cause: error });
-    }
+  if (!Object.hasOwn(variants, kind)) {
+    throw new AppError('invalid', `unknown message kind ${kind}`);
   }
-  return decoded as unknown as WorkerMessage;
+  return decode(message, workerMessage, `message ${kind}`);
 }

@@ -1,5 +1,6 @@
 import type { NodeDescription } from '../model/node.js';
 import type { NetworkId, TaskId } from '../model/ids.js';
+import type { StuckRemoval } from '../model/network-view.js';
 import type { TaskStatus } from '../model/task.js';
 import type { ErrorKind } from '../base/errors.js';
 import { AppError, isAppError } from '../base/errors.js';
@@ -76,7 +77,7 @@ export type WorkerMessage =
       readonly kind: 'networks';
       readonly networks: readonly NetworkId[];
       /** Networks that the engine refuses to remove, with the problem and its remedy. */
-      readonly stuck?: readonly { readonly networkId: NetworkId; readonly problem: string }[];
+      readonly stuck?: readonly StuckRemoval[];
     }
   /** `engine` is present while the node's engine does not answer. */
   | { readonly kind: 'heartbeat'; readonly engine?: 'silent' }

@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { aNode } from '../../../../fixtures/cluster/build.js';
 import { isAppError } from '../../../../manager/common/base/errors.js';
+import { taskStates } from '../../../../manager/common/model/task-state.js';
 import { decodeWorkerMessage } from '../../../../manager/common/protocol/decode.js';
 import type { WorkerMessage } from '../../../../manager/common/protocol/messages.js';
 import { negotiateVersion } from '../../../../manager/dispatcher/version.js';
@@ -35,15 +36,26 @@ for (const [title, text, message] of [
   ['an array', '[]', 'message is not a JSON object'],
   ['an unknown kind', '{"kind":"constructor"}', 'unknown message kind constructor'],
   ['a missing kind', '{}', 'message has no kind'],
+  ['a missing field', '{"kind":"networks"}', 'message networks: networks must be an array'],
   [
-    'a missing field',
-    '{"kind":"networks"}',
-    'message networks: field networks is missing or invalid',
+    'stuck removals that are no list',
+    '{"kind":"networks","networks":[],"stuck":5}',
+    'message networks: stuck must be an array',
+  ],
+  [
+    'a stuck removal without a network',
+    '{"kind":"networks","networks":["n1"],"stuck":[{"problem":"in use"}]}',
+    'message networks: stuck[0].networkId must be a non-empty string',
+  ],
+  [
+    'a stuck removal that is null',
+    '{"kind":"networks","networks":[],"stuck":[null]}',
+    'message networks: stuck[0] must be an object',
   ],
   [
     'an unknown task state',
     '{"kind":"status","reports":[{"taskId":"t","status":{"state":"flying","at":1,"message":""}}]}',
-    'message status: field reports is missing or invalid',
+    `message status: reports[0].status.state must be one of ${taskStates.join(', ')}`,
   ],
 ] as const) {
   test(`the decoder rejects ${title}`, (t) => {
