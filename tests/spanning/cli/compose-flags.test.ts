@@ -52,9 +52,10 @@ test('the help of docker compose is known', (t) => {
 });
 
 for (const { path, flags } of help.commands) {
+  // Commands refused as a whole have a test of their own below.
+  if (isRefused(path)) continue;
   test(`every flag of "docker compose ${path}" works or is refused by name`, (t) => {
     const command = commandAt(path);
-    if (isRefused(path)) return void t.pass();
     if (command === undefined) return void t.fail(`no command ${path}`);
     t.deepEqual(
       flags.flatMap((flag) => differences(command, flag)),

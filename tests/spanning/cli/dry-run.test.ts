@@ -2,10 +2,13 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { aNetwork, aVolume } from '../../../fixtures/cluster/build.js';
 import { allCommands } from '../../../fixtures/docs/command-tree.js';
-import type { CallPreview } from '../../../manager/common/protocol/control.js';
+import type { ConfigId, SecretId } from '../../../manager/common/model/ids.js';
+import type { CallPreview, ManagerInfo } from '../../../manager/common/protocol/control.js';
 import { demo, objects } from '../../helpers/fakes/demo-project.js';
 import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
+import { StreamingCluster } from '../../helpers/fakes/streaming-cluster.js';
 import { runCommand } from '../../helpers/program/run-command.js';
 
 const commands = await allCommands();
@@ -32,10 +35,33 @@ services:
   db: {image: "db:1"}
 `;
 
+/** The second container is paused. */
+const cluster = {
+  ...objects,
+  tasks: objects.tasks.map((task) =>
+    task.slot === 2 ? { ...task, status: { ...task.status, paused: true } } : task,
+  ),
+  networks: [aNetwork('demo_default')],
+  volumes: [aVolume('demo_data', ['n1'])],
+};
+const info: ManagerInfo = {
+  ...{ clusterId: 'c1', clusterName: 'c', version: '0.1.0', nodeId: 'n1', leader: true },
+  ...{ store: 'embedded', nodes: 2, services: 1, tasks: 2 },
+};
+const tls = {
+  ...{ version: 1, createdAt: 0, updatedAt: 0 },
+  spec: { name: 'tls', project: '', key: 'tls', labels: {} },
+};
+
 /** A cluster that answers reading calls and plans, and nothing else. */
 function planningCluster(): FakeCluster {
-  return new FakeCluster(objects, {
+  return new StreamingCluster(cluster, {
+    info: () => info,
     preview: () => plan,
+    'audit.list': () => [{ number: 1, at: 0, who: 'ann', role: 'admin', action: 'a', changes: [] }],
+    'secret.list': () => [{ ...tls, id: 's1' as SecretId }],
+    'config.list': () => [{ ...tls, id: 'c1' as ConfigId, data: 'eA==' }],
+    'task.top': () => ({ titles: ['PID'], processes: [['1']] }),
     'project.others': () => [],
     'image.find': () => [],
     'task.stat-path': () => ({ name: 'tmp', isFolder: true }),
@@ -70,6 +96,7 @@ const changing: readonly (readonly [readonly string[], RegExp])[] = [
   ],
   [['kill', '-s', 'hup'], /^container demo-web-1: kill with HUP on node-1$/mu],
   [['pause'], /^container demo-web-1: pause on node-1$/mu],
+  [['unpause'], /^container demo-web-1: unpause on node-1$/mu],
   [['commit', 'web', 'app:1'], /^container demo-web-1: commit to image app:1\n$/u],
   [['exec', 'web', 'ls', '-l'], /^container demo-web-1: execute ls -l\n$/u],
   [['attach', 'web'], /^container demo-web-1: attach\n$/u],
@@ -85,7 +112,13 @@ const changing: readonly (readonly [readonly string[], RegExp])[] = [
   [['config', '-o', 'written'], /^file written: write\n$/u],
   [['watch', '--no-up'], /^service web: sync \S+\/src to \/app\n$/u],
   [['volume', 'rm', 'a', 'b'], /^(?:[^]*replicas 2 → 3){2}/u],
+  [['volume', 'create', 'n'], /replicas/u],
   [['network', 'create', 'n'], /replicas/u],
+  [['network', 'rm', 'demo_default'], /replicas/u],
+  [['secret', 'create', 'n', 'compose.yaml'], /replicas/u],
+  [['secret', 'rm', 'tls'], /replicas/u],
+  [['config-object', 'create', 'n', 'compose.yaml'], /replicas/u],
+  [['config-object', 'rm', 'tls'], /replicas/u],
   [
     ['node', 'update', '--availability', 'drain', 'node-1'],
     /^container demo-web-1: stop on node-1/mu,
@@ -122,9 +155,16 @@ for (const [words, shown] of changing) {
 
 /** Inserts `--dry-run` after the command's name, or its subcommand's. */
 function insertFlag(words: readonly string[]): readonly string[] {
-  const isGroup = ['volume', 'network', 'node'].includes(words[0] ?? '');
-  const at = isGroup ? 2 : 1;
+  const at = pathOf(words).length;
   return [...words.slice(0, at), '--dry-run', ...words.slice(at)];
+}
+
+/** The words that name the command. */
+function pathOf(words: readonly string[]): readonly string[] {
+  const isGroup = commands.some(
+    ({ path, command }) => path === words[0] && command.commands.length > 0,
+  );
+  return words.slice(0, isGroup ? 2 : 1);
 }
 
 test('a dry run shows the warnings of the command', async (t) => {
@@ -140,28 +180,71 @@ test('a dry run shows the warnings of the command', async (t) => {
   t.notRegex(stderr, /Container|Image/u);
 });
 
-test('reading commands print the same in a dry run', async (t) => {
-  for (const words of [['ps'], ['images'], ['node', 'ls'], ['volumes'], ['port', 'web', '3000']]) {
+/** Reading commands with the exit codes they have without `--dry-run` as well. */
+const reading: readonly (readonly [words: readonly string[], code: number])[] = [
+  [['audit'], 0],
+  [['config-object', 'inspect', 'tls'], 0],
+  [['config-object', 'ls'], 0],
+  [['describe', 'web'], 0],
+  [['events', '--until', '0s'], 0],
+  [['explain', 'web'], 0],
+  [['images'], 0],
+  [['logs'], 0],
+  [['ls'], 0],
+  [['network', 'inspect', 'demo_default'], 0],
+  [['network', 'ls'], 0],
+  [['node', 'inspect', 'node-1'], 0],
+  [['node', 'ls'], 0],
+  [['port', 'web', '3000'], 0],
+  [['ps'], 0],
+  [['secret', 'inspect', 'tls'], 0],
+  [['secret', 'ls'], 0],
+  // The stream of this cluster ends, which is an error.
+  [['stats'], 1],
+  [['top'], 0],
+  [['version'], 0],
+  [['volume', 'inspect', 'demo_data'], 0],
+  [['volume', 'ls'], 0],
+  [['volumes'], 0],
+  [['wait', 'web'], 0],
+];
+
+for (const [words, code] of reading) {
+  test(`"${words.join(' ')}" prints the same in a dry run`, async (t) => {
     const now = () => 120_000;
     const real = await runCommand([...demo, ...words], { client: planningCluster(), now });
-    const dry = await runCommand([...demo, '--dry-run', ...words], {
-      client: planningCluster(),
-      now,
-    });
-    t.deepEqual(dry, real);
-  }
+    t.is(real.code, code, real.error ?? '');
+    t.not(real.stdout, '');
+    for (const argv of [
+      [...demo, '--dry-run', ...words],
+      [...demo, ...insertFlag(words)],
+    ])
+      t.deepEqual(await runCommand(argv, { client: planningCluster(), now }), real);
+  });
+}
+
+const unplannable = ['node', 'rm', '-f', 'node-1'];
+
+const leaves = commands.filter(({ command }) => command.commands.length === 0);
+const offersDryRun = ({ command }: (typeof leaves)[number]): boolean =>
+  command.options.some(({ long }) => long === '--dry-run');
+
+test('the commands that offer --dry-run are exactly those exercised here', (t) => {
+  const exercised = [...changing, ...reading].map(([words]) => words);
+  const paths = new Set([...exercised, unplannable].map((words) => pathOf(words).join(' ')));
+  const offered = leaves.filter(offersDryRun).map(({ path }) => path);
+  t.deepEqual([...paths].sort(), offered.sort());
 });
 
-for (const { path, command } of commands) {
-  if (command.commands.length > 0) continue;
-  const offers = command.options.some(({ long }) => long === '--dry-run');
-  test(`"${path}" ${offers ? 'offers --dry-run' : 'refuses --dry-run and does nothing'}`, async (t) => {
+for (const leaf of leaves) {
+  if (offersDryRun(leaf)) continue;
+  const { path, command } = leaf;
+  test(`"${path}" refuses --dry-run and does nothing`, async (t) => {
     const client = planningCluster();
     const words = command.registeredArguments.filter(({ required }) => required).map(() => 'x');
     const flags = command.options.filter(({ mandatory }) => mandatory);
     const values = flags.flatMap(({ long }) => [long ?? '', 'x']);
     const argv = ['--dry-run', ...path.split(' '), ...values, ...words];
-    if (offers) return void t.pass();
     const { error, code } = await runCommand(argv, { client });
     t.regex(
       error ?? '',
@@ -174,7 +257,7 @@ for (const { path, command } of commands) {
 
 test('a call that cannot be planned is refused and not sent', async (t) => {
   const client = planningCluster();
-  const { error, code } = await runCommand(['--dry-run', 'node', 'rm', '-f', 'node-1'], { client });
+  const { error, code } = await runCommand(['--dry-run', ...unplannable], { client });
   t.is(code, 1);
   t.is(error, '--dry-run: node.remove cannot be planned; nothing was changed');
   t.false(client.calls.some(({ name }) => name === 'node.remove'));
