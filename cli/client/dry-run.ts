@@ -1,5 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
-import type { Task } from '../../manager/common/model/task.js';
+import { withDependents } from '../../manager/common/model/dependents.js';
+import { hasRunningContainer, selectRunningTask } from '../../manager/common/model/running-task.js';
 import type {
   ControlCallMap,
   ControlCallName,
@@ -80,7 +81,7 @@ export class DryRunClient implements ControlClient {
     const { image } = args as { readonly image?: string };
     switch (name) {
       case 'service.restart':
-        return this.#eachContainer('restart', args as ServiceArgs, options);
+        return this.#eachRestart(args as RestartArgs, options);
       case 'service.kill': {
         const { signal } = args as ControlCallMap['service.kill']['args'];
         return this.#eachContainer(`kill with ${signal}`, args as ServiceArgs, options);
@@ -91,7 +92,7 @@ export class DryRunClient implements ControlClient {
       }
       case 'task.commit': {
         const to = image === undefined ? 'an image' : `image ${image}`;
-        return `${containerOf(args as TaskRef)}: commit to ${to}\n`;
+        return `container ${await this.#containerOf(args as TaskRef, options)}: commit to ${to}\n`;
       }
       case 'image.remove':
         return `image ${image ?? ''}: remove from the nodes that do not use it\n`;
@@ -100,26 +101,47 @@ export class DryRunClient implements ControlClient {
     }
   }
 
+  /** Restarts of whole services include the services that restart with them. */
+  async #eachRestart(args: RestartArgs, options: ControlCallOptions): Promise<string> {
+    const { project, services, noDependents = false, taskIds = [] } = args;
+    if (services.length === 0 || noDependents || taskIds.length > 0) {
+      return this.#eachContainer('restart', args, options);
+    }
+    const known = await this.#client.call('service.list', { project }, options);
+    const specs = known.filter(({ removing }) => !removing).map(({ spec }) => spec);
+    const all = withDependents(services, specs);
+    return this.#eachContainer('restart', { ...args, services: all }, options);
+  }
+
   async #eachContainer(
     action: string,
-    { project, services, taskIds }: ServiceArgs,
+    { project, services, taskIds = [] }: ServiceArgs,
     options: ControlCallOptions,
   ): Promise<string> {
     const tasks = await this.#client.call('task.list', { project }, options);
     const names = await this.#nodeNames(options);
-    const isMeant = ({ id, service, status, desired }: Task): boolean =>
-      (services.length === 0 || services.includes(service)) &&
-      (taskIds === undefined || taskIds.includes(id)) &&
-      status.state === 'running' &&
-      desired === 'running';
     const lines = tasks
-      .filter(isMeant)
+      .filter(hasRunningContainer)
+      .filter(({ service }) => services.length === 0 || services.includes(service))
+      .filter(({ id }) => taskIds.length === 0 || taskIds.includes(id))
       .map(({ containerName, nodeId }) => {
-        const node = nodeId === undefined ? undefined : names.get(nodeId);
+        const node = names.get(nodeId);
         return `container ${containerName}: ${action}${node === undefined ? '' : ` on ${node}`}\n`;
       })
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
     return lines.length === 0 ? 'nothing to change\n' : lines.join('');
+  }
+
+  /** Name of the running container. Throws `not-found` as the call itself does. */
+  async #containerOf(
+    { project, service, index }: TaskRef,
+    options: ControlCallOptions = {},
+  ): Promise<string> {
+    const tasks = await this.#client.call('task.list', { project, service }, options);
+    const task = selectRunningTask(tasks, index);
+    if (task !== undefined) return task.containerName;
+    const which = index === undefined ? '' : ` #${index}`;
+    throw new AppError('not-found', `service "${service}" is not running container${which}`);
   }
 
   async #nodeNames(options: ControlCallOptions = {}): Promise<ReadonlyMap<string, string>> {
@@ -130,9 +152,11 @@ export class DryRunClient implements ControlClient {
   async #describeStream(name: ControlStreamName, args: object): Promise<string> {
     const describe = streamLines[name];
     if (describe === undefined) throw refusal(name);
-    const { node = '' } = args as { readonly node?: string };
+    const given = args as StreamArgs;
+    const { node = '' } = given;
     const nodeName = node === '' ? '' : ((await this.#nodeNames()).get(node) ?? node);
-    return describe({ ...args, node: nodeName } as StreamArgs);
+    if (!onContainer.has(name)) return describe({ ...given, node: nodeName });
+    return `container ${await this.#containerOf(given)}: ${describe(given)}`;
   }
 }
 
@@ -150,14 +174,20 @@ const streamLines: Partial<Record<ControlStreamName, (args: StreamArgs) => strin
   push: ({ image }) => `image ${image}: push`,
   build: ({ query: { t } }) => `image ${Array.isArray(t) ? t.join(', ') : ''}: build`,
   fetch: ({ image, node }) => `image ${image}: copy to ${node}`,
-  'copy-in': (args) => `${containerOf(args)}: copy files to ${args.path}`,
-  'copy-out': (args) => `${containerOf(args)}: copy ${args.path} to this computer`,
-  export: (args) => `${containerOf(args)}: export its file system`,
-  exec: (args) => `${containerOf(args)}: execute ${args.options.command.join(' ')}`,
-  attach: (args) => `${containerOf(args)}: attach`,
+  'copy-in': ({ path }) => `copy files to ${path}`,
+  'copy-out': ({ path }) => `copy ${path} to this computer`,
+  export: () => 'export its file system',
+  exec: ({ options }) => `execute ${options.command.join(' ')}`,
+  attach: () => 'attach',
 };
 
-type ServiceArgs = ControlCallMap['service.restart']['args'];
+/** Streams of one container; their lines start with its name. */
+const onContainer: ReadonlySet<ControlStreamName> = new Set([
+  ...(['copy-in', 'copy-out', 'export', 'exec', 'attach'] as const),
+]);
+
+type RestartArgs = ControlCallMap['service.restart']['args'];
+type ServiceArgs = Pick<RestartArgs, 'project' | 'services' | 'taskIds'>;
 
 /** Streams whose commands go on when they have ended. */
 const transfers: ReadonlySet<ControlStreamName> = new Set([
@@ -172,10 +202,6 @@ const previewable: ReadonlySet<string> = new Set(previewableCalls);
 
 function isPreviewable(name: ControlCallName): name is PreviewableCall {
   return previewable.has(name);
-}
-
-function containerOf({ project, service, index }: TaskRef): string {
-  return `container ${project}-${service}-${index ?? 1}`;
 }
 
 function refusal(name: string): AppError {

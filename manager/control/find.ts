@@ -1,6 +1,8 @@
 import { AppError } from '../common/base/errors.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
+import type { PlacedTask } from '../common/model/running-task.js';
+import { hasRunningContainer, selectRunningTask } from '../common/model/running-task.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { stateRank } from '../common/model/task-state.js';
@@ -43,24 +45,10 @@ export function findNode(view: StoreView, reference: string): Node {
   return first;
 }
 
-export interface PlacedTask extends Task {
-  readonly nodeId: NodeId;
-}
-
-function isPlaced(task: Task): task is PlacedTask {
-  return task.nodeId !== undefined;
-}
-
 /** Finds the running task of a slot; without an index, that of the lowest running slot. */
 export function findRunningTask(view: StoreView, ref: TaskRef): PlacedTask {
   const service = findService(view, ref.project, ref.service);
-  const running = view
-    .tasksOfService(service.id)
-    .filter((task) => task.status.state === 'running')
-    .sort((a, b) => a.slot - b.slot || b.createdAt - a.createdAt)
-    .filter(isPlaced);
-  const task =
-    ref.index === undefined ? running[0] : running.find(({ slot }) => slot === ref.index);
+  const task = selectRunningTask(view.tasksOfService(service.id), ref.index);
   if (task !== undefined) return task;
   const which = ref.index === undefined ? '' : ` #${ref.index}`;
   throw new AppError('not-found', `service "${ref.service}" is not running container${which}`);
@@ -73,15 +61,12 @@ export function findCreatedTask(view: StoreView, ref: TaskRef): PlacedTask {
     .tasksOfService(service.id)
     .filter(({ status }) => stateRank(status.state) >= stateRank('ready'))
     .sort((a, b) => b.createdAt - a.createdAt)
-    .find(isPlaced);
+    .find((each): each is PlacedTask => each.nodeId !== undefined);
   if (task !== undefined) return task;
   throw new AppError('not-found', `service "${ref.service}" has no container yet`);
 }
 
 /** Running tasks of the services. */
 export function runningTasks(view: StoreView, services: readonly Service[]): readonly PlacedTask[] {
-  return services
-    .flatMap((service) => view.tasksOfService(service.id))
-    .filter((task) => task.status.state === 'running')
-    .filter(isPlaced);
+  return services.flatMap((service) => view.tasksOfService(service.id)).filter(hasRunningContainer);
 }

@@ -1,8 +1,8 @@
 import { AppError, messageOf } from '../../common/base/errors.js';
+import type { PlacedTask } from '../../common/model/running-task.js';
 import type { Transaction } from '../../store/store.js';
 import { restartEndedTasks } from '../apply-service.js';
 import type { Args } from '../args.js';
-import type { PlacedTask } from '../find.js';
 import { findServices } from '../find.js';
 import { setStopTimeout } from '../stop-timeout.js';
 

@@ -1,5 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
 import { restartLayers, restartsWith, withDependents } from '../../common/model/dependents.js';
+import type { PlacedTask } from '../../common/model/running-task.js';
 import type { Dependency, Service } from '../../common/model/service.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { Task } from '../../common/model/task.js';
@@ -8,7 +9,6 @@ import type { StoreView } from '../../store/store.js';
 import { waitUntil } from '../../store/wait-until.js';
 import { Args } from '../args.js';
 import type { CallContext } from '../context.js';
-import type { PlacedTask } from '../find.js';
 import { findServices, runningTasks } from '../find.js';
 import { forEachTask, halt, selectTasks } from './act-on-tasks.js';
 
