@@ -1,3 +1,4 @@
+import { backoffMs } from '../manager/common/base/backoff.js';
 import type { Clock } from '../manager/common/base/clock.js';
 import { isAppError, messageOf } from '../manager/common/base/errors.js';
 import type { Logger } from '../manager/common/base/log.js';
@@ -42,6 +43,7 @@ const managerDeadlineMs = 3_000;
 /** Maximum wait for the engine before a full set is applied. */
 const engineDeadlineMs = 10_000;
 const saveDelayMs = 1_000;
+const isolationBackoff = { firstMs: 500, maxMs: 15_000 } as const;
 
 /** Saves the assignments of this node and applies them to its tasks and networks. */
 export class AssignmentApplier {
@@ -57,6 +59,7 @@ export class AssignmentApplier {
   #cancelSavedSet: () => void = () => undefined;
   #adoptions = 0;
   #isolationEnded = false;
+  #cancelEndIsolation: () => void = () => undefined;
 
   constructor(deps: AssignmentApplierDependencies) {
     this.#deps = deps;
@@ -96,6 +99,7 @@ export class AssignmentApplier {
 
   /** Cancels pending saves; the last saved set remains. */
   stop(): void {
+    this.#cancelEndIsolation();
     this.#cancelSavedSet();
     this.#cancelSave?.();
     this.#abort.abort();
@@ -145,6 +149,7 @@ export class AssignmentApplier {
    */
   async fence(): Promise<void> {
     const { dataPlane, log } = this.#deps;
+    this.#cancelEndIsolation();
     this.#isolationEnded = false;
     if (this.#current !== undefined) {
       this.#current = { ...this.#current, endpoints: [] };
@@ -193,20 +198,22 @@ export class AssignmentApplier {
     if (adoption === this.#adoptions) this.#apply(set);
   }
 
-  /**
-   * Ends the boot isolation: the remaining containers are wanted here. Otherwise it ends by itself
-   * after a while.
-   */
-  async #endIsolation(): Promise<void> {
+  /** Ends the isolation: the remaining containers are wanted here. Retries with back-off. */
+  async #endIsolation(failures = 0): Promise<void> {
     if (this.#isolationEnded) return;
-    const { dataPlane, log } = this.#deps;
+    const { clock, dataPlane, log } = this.#deps;
     try {
       await dataPlane.endIsolation(this.#abort.signal);
       this.#isolationEnded = true;
     } catch (error) {
-      log.warn(
-        `boot isolation: cannot remove the nft table: ${messageOf(error)}; it expires within a minute`,
-      );
+      if (this.#abort.signal.aborted) return;
+      if (failures === 0) {
+        log.warn(`isolation: cannot remove the nft table: ${messageOf(error)}; retrying`);
+      }
+      this.#cancelEndIsolation();
+      this.#cancelEndIsolation = clock.after(backoffMs(isolationBackoff, failures + 1, 0.5), () => {
+        void this.#endIsolation(failures + 1);
+      });
     }
   }
 

@@ -56,6 +56,8 @@ export class Worker {
   readonly #facts: NodeFacts;
   readonly #connector: Connector;
   readonly #unusedVolumes: ReconcileLoop;
+  /** Runs when a hello was sent without the volumes: the next session has them. */
+  readonly #lateVolumes: ReconcileLoop;
   #networks: readonly NetworkId[] = [];
   #stuck: readonly StuckRemoval[] = [];
   #keepAlive: NodeJS.Timeout | undefined;
@@ -73,7 +75,6 @@ export class Worker {
       },
       forgotten: (taskId) => {
         reporter.forget(taskId);
-        this.#unusedVolumes.trigger();
       },
     });
     this.#assignments = new AssignmentApplier({
@@ -93,8 +94,20 @@ export class Worker {
     });
     this.#connector = this.#newConnector(reporter);
     this.#unusedVolumes = new ReconcileLoop({
-      ...{ name: 'unused volumes', clock, log, debounceMs: sweepDelayMs },
+      name: 'unused volumes',
+      clock,
+      log,
+      debounceMs: sweepDelayMs,
       reconcile: (signal) => this.#removeUnusedVolumes(signal),
+    });
+    this.#lateVolumes = new ReconcileLoop({
+      name: 'volumes of the node',
+      clock,
+      log,
+      reconcile: async (signal) => {
+        await engine.volumes.list(signal);
+        this.#connector.reconnect();
+      },
     });
     this.#connectParts();
   }
@@ -126,7 +139,7 @@ export class Worker {
     clearInterval(this.#keepAlive);
     this.#assignments.stop();
     this.#abort.abort();
-    await this.#unusedVolumes.stop();
+    await Promise.all([this.#unusedVolumes.stop(), this.#lateVolumes.stop()]);
     await this.#parts.credentials?.stop();
     await this.#connector.stop();
     await this.#tasks.stop();
@@ -158,6 +171,7 @@ export class Worker {
       },
       forgotten: (taskId) => {
         reporter.forget(taskId);
+        this.#unusedVolumes.trigger();
       },
     });
     return tasks;
@@ -182,11 +196,7 @@ export class Worker {
       engine: () => (engine.health.isSilent ? 'silent' : 'answering'),
       describe: (signal) => this.#facts.describe(signal),
       reports: () => [...tasks.reports(), ...this.#rejected.reports()],
-      volumes: async (signal) => {
-        const deadline = AbortSignal.any([signal, AbortSignal.timeout(helloDeadlineMs)]);
-        const volumes = await engine.volumes.list(deadline).catch(() => []);
-        return volumes.map((volume) => volume.name);
-      },
+      volumes: (signal) => this.#volumesForHello(signal),
       networks: () => this.#networks,
       stuckNetworks: () => this.#stuck,
       onAssignments: async (received) => {
@@ -200,6 +210,19 @@ export class Worker {
       refuseAuthorities: (ids) => credentials?.refuse(ids),
       serveStream: (opened, signal) => serveStream(streams, opened, signal),
     });
+  }
+
+  async #volumesForHello(signal: AbortSignal): Promise<readonly string[]> {
+    const { engine, log } = this.#parts;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(helloDeadlineMs)]);
+    try {
+      return (await engine.volumes.list(deadline)).map(({ name }) => name);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn(`the manager learns this node's volumes later: ${messageOf(error)}`);
+      this.#lateVolumes.trigger();
+      return [];
+    }
   }
 
   #connectParts(): void {
@@ -230,11 +253,16 @@ export class Worker {
   /** Removes anonymous volumes of slots that have no task on this node any more. */
   async #removeUnusedVolumes(signal: AbortSignal): Promise<void> {
     const { containers, slotVolumes } = this.#parts.engine;
-    const tasks = this.#assignments.current?.tasks;
     // The first set and each reconnect trigger this again.
-    if (tasks === undefined || !containers.connected) return;
-    const needed = new Set(tasks.map(({ serviceId, slot }) => `${serviceId} ${String(slot)}`));
-    await slotVolumes.removeUnused((service, slot) => needed.has(`${service} ${slot}`), signal);
+    if (this.#assignments.current === undefined || !containers.connected) return;
+    // Read for each volume: a task of its slot may arrive at any time. The slot of a rejected task is
+    // unknown.
+    const isNeeded = (service: string, slot: string): boolean =>
+      this.#rejected.reports().length > 0 ||
+      this.#assignments.current?.tasks.some(
+        (task) => task.serviceId === service && String(task.slot) === slot,
+      ) !== false;
+    await slotVolumes.removeUnused(isNeeded, signal);
   }
 
   async #onEngineConnected(): Promise<void> {

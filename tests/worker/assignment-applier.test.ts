@@ -213,9 +213,9 @@ test('a fence cuts containers off until the next full set, also across a worker 
   t.false(again.calls.includes('end isolation'), 'the saved set does not end a fence');
 });
 
-test('a failed end of the boot isolation is tried again with the next set', async (t) => {
+test('a failed end of the isolation is retried with back-off, and with the next set', async (t) => {
   let attempts = 0;
-  const { started, calls } = await applier(t, {
+  const { started, calls, clock } = await applier(t, {
     dataPlane: {
       setView: () => undefined,
       setContainerDns: () => undefined,
@@ -223,13 +223,22 @@ test('a failed end of the boot isolation is tried again with the next set', asyn
       beginIsolation: () => Promise.resolve(),
       endIsolation: () => {
         attempts += 1;
-        return attempts === 1 ? Promise.reject(new Error('nft: busy')) : Promise.resolve();
+        return attempts <= 3 ? Promise.reject(new Error('nft: busy')) : Promise.resolve();
       },
     },
   });
   await started.load();
-  for (const sequence of [1, 2, 3]) await started.replace(full({ sequence }));
+  for (const sequence of [1, 2]) await started.replace(full({ sequence }));
   t.is(attempts, 2);
+  clock.advance(1_000);
+  await waitFor('the first retry', () => attempts === 3);
+  clock.advance(400);
+  t.is(attempts, 3);
+  clock.advance(1_000);
+  await waitFor('the second retry', () => attempts === 4);
+  clock.advance(60_000);
+  await started.replace(full({ sequence: 3 }));
+  t.is(attempts, 4, 'the isolation has ended');
   t.true(calls.includes('tasks 1'));
 });
 

@@ -10,6 +10,7 @@ export function resolveMalformed(
   malformed: readonly MalformedTask[],
   former: readonly AssignedTask[],
 ): { readonly kept: readonly AssignedTask[]; readonly rejected: readonly MalformedTask[] } {
+  if (malformed.length === 0) return { kept: [], rejected: [] };
   const known = new Map<TaskId, AssignedTask>(former.map((task) => [task.id, task]));
   const kept: AssignedTask[] = [];
   const rejected: MalformedTask[] = [];

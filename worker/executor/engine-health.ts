@@ -1,5 +1,5 @@
 import { backoffMs } from '../../manager/common/base/backoff.js';
-import { pause } from '../../manager/common/base/cancellation.js';
+import { pause, untilAborted } from '../../manager/common/base/cancellation.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { toAppError, type AppError } from '../../manager/common/base/errors.js';
 import { silentEngineError } from '../../manager/common/model/silent-engine.js';
@@ -33,6 +33,7 @@ export class EngineHealth {
   /** The ping in flight; callers share it. */
   #ping: Promise<AppError | undefined> | undefined;
   #isSilent = false;
+  /** Aborted when the engine falls silent; the reason names the node. */
   #silence = new AbortController();
 
   constructor(options: EngineHealthOptions) {
@@ -41,11 +42,6 @@ export class EngineHealth {
 
   get isSilent(): boolean {
     return this.#isSilent;
-  }
-
-  /** Aborts when the engine falls silent; the reason names the node. */
-  get silence(): AbortSignal {
-    return this.#silence.signal;
   }
 
   start(): void {
@@ -63,13 +59,20 @@ export class EngineHealth {
   }
 
   /**
-   * Resolves once the engine answers. Fails as `unavailable` at once while it is silent, or when it
-   * does not answer within two seconds.
+   * Runs work that needs the engine; its signal aborts when the caller's does or the engine falls
+   * silent. Fails as `unavailable` at once while the engine is silent, when it does not answer within
+   * two seconds, or as soon as it falls silent during the work.
    */
-  async assertAnswers(signal: AbortSignal): Promise<void> {
+  async whileAnswering<Result>(
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
     this.#silence.signal.throwIfAborted();
     const problem = await this.#answerWithin(commandDeadlineMs, signal);
+    signal.throwIfAborted();
     if (problem !== undefined) throw problem;
+    const silence = this.#silence.signal;
+    return await untilAborted(work(AbortSignal.any([signal, silence])), silence);
   }
 
   async #run(): Promise<void> {

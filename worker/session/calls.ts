@@ -1,4 +1,3 @@
-import { untilAborted } from '../../manager/common/base/cancellation.js';
 import { decode } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
@@ -14,7 +13,7 @@ import type { OpenProcesses } from './served-stream.js';
 export interface CallDependencies {
   readonly engine: Omit<EngineInterfaces, 'executor' | 'transfer'> & {
     readonly transfer: Pick<EngineInterfaces['transfer'], 'commit'>;
-    readonly health: Pick<EngineHealth, 'assertAnswers' | 'silence'>;
+    readonly health: Pick<EngineHealth, 'whileAnswering'>;
   };
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
@@ -47,10 +46,8 @@ export function workerCalls(
     const call = decode(received, workerCall, `call ${name}`);
     const handler = handlers[call.name] as (args: never, signal: AbortSignal) => Promise<unknown>;
     const { health } = deps.engine;
-    await health.assertAnswers(signal);
-    return await untilAborted(
-      handler(call.args as never, AbortSignal.any([signal, health.silence])),
-      health.silence,
+    return await health.whileAnswering(signal, (whileAnswering) =>
+      handler(call.args as never, whileAnswering),
     );
   };
 }

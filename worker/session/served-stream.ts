@@ -38,7 +38,7 @@ export class OpenProcesses {
 
 export interface StreamDependencies {
   readonly engine: Pick<EngineInterfaces, 'containers' | 'access' | 'transfer'> & {
-    readonly health: Pick<EngineHealth, 'assertAnswers' | 'silence'>;
+    readonly health: Pick<EngineHealth, 'whileAnswering'>;
   };
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;

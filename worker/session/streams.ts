@@ -41,11 +41,9 @@ export async function serveStream(
   });
   try {
     const decoded = decode(request, workerStreamRequest, 'stream request');
-    await deps.engine.health.assertAnswers(signal);
-    const { silence } = deps.engine.health;
-    const servedSignal = AbortSignal.any([signal, silence]);
-    await handle(deps, { ...opened, request: decoded, input, signal: servedSignal });
-    silence.throwIfAborted();
+    await deps.engine.health.whileAnswering(signal, (whileAnswering) =>
+      handle(deps, { ...opened, request: decoded, input, signal: whileAnswering }),
+    );
   } catch (error) {
     if (!signal.aborted) await sendFailure(stream, request, error).catch(() => undefined);
   } finally {

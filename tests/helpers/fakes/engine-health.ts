@@ -1,5 +1,7 @@
 /** The health of an engine that always answers. */
 export const answeringEngine = {
-  assertAnswers: (): Promise<void> => Promise.resolve(),
-  silence: new AbortController().signal,
+  whileAnswering: <Result>(
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> => work(signal),
 };

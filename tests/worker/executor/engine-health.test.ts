@@ -70,10 +70,12 @@ function watch(t: ExecutionContext, first: Engine = 'answers'): Watched {
 }
 
 const failure = async (health: EngineHealth): Promise<string> =>
-  health.assertAnswers(new AbortController().signal).then(
-    () => 'answers',
-    (error: unknown) => (error as Error).message,
-  );
+  health
+    .whileAnswering(new AbortController().signal, () => Promise.resolve('answers'))
+    .then(
+      (result) => result,
+      (error: unknown) => (error as Error).message,
+    );
 
 const noAnswer = 'node n: the Docker engine does not answer; check "systemctl status docker" on it';
 
@@ -126,19 +128,37 @@ test('a command on an engine that has just frozen fails after two seconds', asyn
   t.is(result, noAnswer);
 });
 
-test('a command on a silent engine fails at once, and its open streams are aborted', async (t) => {
+test('a command on a silent engine fails at once, and work in progress is aborted', async (t) => {
   const { health, set, pass } = watch(t);
   await pass(500);
-  const { silence } = health;
+  let seen: AbortSignal | undefined;
+  const work = health.whileAnswering(new AbortController().signal, (signal) => {
+    seen = signal;
+    return new Promise<never>(() => undefined);
+  });
+  const failed = work.catch((error: unknown) => (error as Error).message);
+  await pass(500);
+  t.false(seen?.aborted);
   set('frozen');
   await pass(5_000);
-  t.true(silence.aborted);
-  t.is((silence.reason as Error).message, noAnswer);
+  t.true(seen?.aborted);
+  t.is(await failed, noAnswer);
   t.is(await failure(health), noAnswer);
   set('answers');
   await pass(3_000);
-  t.false(health.silence.aborted);
   t.is(await failure(health), 'answers');
+});
+
+test('a command that its caller cancels does not blame the engine', async (t) => {
+  const { health, set, pass } = watch(t);
+  await pass(500);
+  set('frozen');
+  const caller = new AbortController();
+  const work = health.whileAnswering(caller.signal, () => Promise.resolve());
+  const failed = t.throwsAsync(work, { message: 'enough' });
+  caller.abort(new Error('enough'));
+  await pass(10);
+  await failed;
 });
 
 test('a command on a stopped engine fails at once with the reason', async (t) => {

@@ -114,7 +114,9 @@ function volumesByTarget({ container, previous }: AnonymousVolumeInput): Map<str
   const renewedAt = container.volumesRenewedAt ?? 0;
   const names = new Map<string, string>();
   for (const { State, Labels, Mounts } of previous) {
-    if (State === 'removing' || Number(Labels[volumesRenewedLabel] ?? 0) < renewedAt) continue;
+    // A label that is no number counts as older.
+    const isCurrent = Number(Labels[volumesRenewedLabel] ?? 0) >= renewedAt;
+    if (State === 'removing' || !isCurrent) continue;
     for (const { Type, Name, Destination } of Mounts) {
       const isVolume = Type === 'volume' && Name !== undefined && isAnonymous(Name);
       if (isVolume && !names.has(Destination)) names.set(Destination, Name);

@@ -68,6 +68,8 @@ const listedVolumes = mapped(
 export class SlotVolumes {
   readonly #client: EngineClient;
   readonly #owner: Pick<ContainerOwner, 'clusterId'>;
+  /** The removal in progress. */
+  #removal: Promise<void> = Promise.resolve();
 
   constructor(client: EngineClient, owner: Pick<ContainerOwner, 'clusterId'>) {
     this.#client = client;
@@ -88,7 +90,8 @@ export class SlotVolumes {
     const { volumesRenewedAt } = container;
     const slot = { [serviceLabel]: task.serviceId, [slotLabel]: String(task.slot) };
     const labels = {
-      ...{ ...slot, [clusterLabel]: this.#owner.clusterId },
+      ...slot,
+      [clusterLabel]: this.#owner.clusterId,
       ...(volumesRenewedAt === undefined
         ? {}
         : { [volumesRenewedLabel]: String(volumesRenewedAt) }),
@@ -96,6 +99,8 @@ export class SlotVolumes {
     const input = { container, imageVolumes, inherited, labels };
     const fresh = reuseAnonymousVolumes({ ...input, previous: [] });
     if (!fresh.mounts.some(isAnonymousMount)) return fresh;
+    // It began before the task arrived: its volume must not be planned for.
+    await this.#removal;
     const containers = await this.#containers(slot, signal);
     const planned = reuseAnonymousVolumes({ ...input, previous: containers });
     if (!planned.mounts.some(isNewVolume)) return planned;
@@ -108,8 +113,11 @@ export class SlotVolumes {
     for (const { Name, Labels } of await this.#unused({}, signal)) {
       const { [serviceLabel]: service, [slotLabel]: slot, [volumeTargetLabel]: target } = Labels;
       if (service === undefined || slot === undefined || target === undefined) continue;
+      // From here to the request nothing is awaited: a task that arrives later waits for the removal.
       if (isNeeded(service, slot)) continue;
-      await this.#remove(Name, signal);
+      const removing = this.#remove(Name, signal);
+      this.#removal = removing.catch(() => undefined);
+      await removing;
     }
   }
 
@@ -162,6 +170,6 @@ function isNewVolume(mount: MountSpec): boolean {
 /** An unused volume as the container that it was made for. */
 function asOwner({ Name, Labels }: UnusedVolume): VolumeOwner {
   const { [volumeTargetLabel]: target } = Labels;
-  const Mounts = target === undefined ? [] : [{ ...{ Type: 'volume', Name, Destination: target } }];
+  const Mounts = target === undefined ? [] : [{ Type: 'volume', Name, Destination: target }];
   return { State: 'exited', Labels, Mounts };
 }

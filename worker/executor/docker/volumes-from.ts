@@ -9,7 +9,7 @@ import {
 import type { ContainerSpec } from '../../../manager/common/model/container.js';
 import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 import { jsonObject } from '../../../manager/common/protocol/spec-decoders.js';
-import { isAnonymous } from './anonymous-volumes.js';
+import { isAnonymous, targetPath } from './anonymous-volumes.js';
 
 /** The mount fields of `GET /containers/{id}/json`. */
 export interface InspectedMounts {
@@ -67,7 +67,7 @@ export function inheritMounts(
   lenders: readonly VolumesFromSource[],
   ours: readonly string[],
 ): InheritedMounts {
-  const taken = new Set([...spec.mounts, ...spec.files].map(({ target }) => target));
+  const taken = new Set([...spec.mounts, ...spec.files].map(({ target }) => targetPath(target)));
   const mounts: JsonObject[] = [];
   const anonymous: string[] = [];
   const targets: string[] = [];
