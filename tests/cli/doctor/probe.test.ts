@@ -29,6 +29,8 @@ async function probe(
     timeout: 'shift; exec "$@"',
     ping: answer,
     bash: 'exit 0',
+    df: 'echo; [ "$1" = -Pk ] && echo a 2000 500 1500 25% / || echo a 100 7 93 7% /',
+    id: 'echo 0',
     sleep: '',
     systemctl: 'exit 1',
     sudo: 'exit 1',
@@ -55,12 +57,14 @@ async function probe(
 
 const problems = (facts: DoctorFacts): readonly string[] =>
   diagnose([{ name: 'a', address: '192.0.2.1', facts: { ...facts, skewMs: 0 } }])
-    .filter(({ problem }) => !problem.includes('checksum') && !problem.includes('disk'))
+    .filter(({ problem }) => !problem.includes('checksum'))
     .map(({ problem }) => problem);
 
 test('a machine whose tools answer has no findings', async (t) => {
   const facts = await probe(t, {});
   t.is(facts.engine, '28.5.0');
+  t.deepEqual(facts.disk, { totalBytes: 2_048_000, freeBytes: 1_536_000 });
+  t.is(facts.inodesPercent, 7);
   t.deepEqual(facts.ports, [{ target: '192.0.2.1:7070', open: true }]);
   t.deepEqual(problems(facts), []);
 });

@@ -136,9 +136,12 @@ test('tasks of a silent engine are replaced after the grace; the worker is fence
   worker.engine = 'silent';
   t.regex(await waitForState(t, manager, 'down'), /its Docker engine has not/u);
   await until('the fence', 20_000, () => worker.isFenced);
-  t.is(worker.held.tasks.get('task1')?.desired, 'running', 'no change follows the fence');
+  await until('the replacement', 20_000, async () =>
+    (await manager.call('task.list', {})).some(({ id }) => id !== 'task1'),
+  );
   worker.engine = 'answering';
   t.is((await worker.ended).code, 4411);
+  t.is(worker.held.tasks.get('task1')?.desired, 'running', 'no change follows the fence');
   const back = await manager.join('w1');
   await until('its set', 20_000, () => back.held.sequence > 0);
   t.not(back.held.tasks.get('task1')?.desired, 'running');

@@ -10,6 +10,7 @@ import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { gib, mountOf } from '../../helpers/decisions/placement.js';
 import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { until } from '../../helpers/until.js';
+import { settle } from '../../simulation/virtual-clock.js';
 
 interface Stage {
   readonly store: ClusterStore;
@@ -187,6 +188,8 @@ test('changes that make no room cause no decision', async (t) => {
     const seen = node(tx, 'n1');
     tx.put('nodes', { ...seen, status: { ...seen.status, message: 'hello' } });
   });
+  await settle();
+  t.is(scheduler.counts.decisions, 1);
   await write((tx) => {
     tx.create('nodes', aNode('n2', { memoryBytes: gib }));
   });

@@ -213,7 +213,7 @@ for (const [words, code] of reading) {
   test(`"${words.join(' ')}" prints the same in a dry run`, async (t) => {
     const now = () => 120_000;
     const real = await runCommand([...demo, ...words], { client: planningCluster(), now });
-    t.is(real.code, code, real.error ?? '');
+    t.is(real.code, code, `it failed: ${real.error ?? ''}`);
     t.not(real.stdout, '');
     for (const argv of [
       [...demo, '--dry-run', ...words],
