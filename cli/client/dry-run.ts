@@ -153,7 +153,7 @@ export class DryRunClient implements ControlClient {
     const describe = streamLines[name];
     if (describe === undefined) throw refusal(name);
     const given = args as StreamArgs;
-    const { node = '' } = given;
+    const { node = '' } = args as { readonly node?: string };
     const nodeName = node === '' ? '' : ((await this.#nodeNames()).get(node) ?? node);
     if (!onContainer.has(name)) return describe({ ...given, node: nodeName });
     return `container ${await this.#containerOf(given)}: ${describe(given)}`;

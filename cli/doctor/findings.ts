@@ -67,12 +67,12 @@ function machineFindings(
   ];
 }
 
-/** The problem ends with its remedy, after a semicolon. */
+/** The problem ends with its remedy, after its last semicolon. */
 function stuckFinding(
   { name, problem }: { readonly name: string; readonly problem: string },
   report: Report,
 ): Finding {
-  const [cause = problem, remedy = 'it is tried again'] = problem.split('; ');
+  const [, cause = problem, remedy = 'it is tried again'] = /^(.*); (.*)$/su.exec(problem) ?? [];
   return report('error', `network ${name} cannot be removed: ${cause}`, remedy);
 }
 

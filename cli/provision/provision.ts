@@ -175,6 +175,7 @@ export async function provision(input: ProvisionInput): Promise<EngineVersion> {
     machine,
     ...uploads,
     consul,
+    signal: input.signal,
     onOutput: (text) => {
       progress.output(text);
     },

@@ -14,6 +14,7 @@ export interface StepContext {
   readonly app: Upload;
   /** The binary given with --consul-binary. */
   readonly consul?: Upload | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Called with the output of a long step as it arrives. */
   readonly onOutput: (text: string) => void;
 }

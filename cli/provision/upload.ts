@@ -17,6 +17,8 @@ export interface UploadTarget {
   };
   /** Called with the progress meter as bytes are sent, and with a line for each retry. */
   readonly onOutput: (text: string) => void;
+  /** Ends the upload, a pause or an attempt to reconnect. */
+  readonly signal?: AbortSignal | undefined;
   /** Replaces the pause between attempts; for tests. */
   readonly pause?: (ms: number) => Promise<void>;
 }
@@ -27,7 +29,7 @@ export interface UploadTarget {
  * file has arrived. Any other failure ends the upload, with a remedy where one is known.
  */
 export async function upload(
-  { machine, onOutput, pause = (ms) => delay(ms) }: UploadTarget,
+  { machine, onOutput, signal, pause = (ms) => pauseFor(ms, signal) }: UploadTarget,
   what: string,
   script: string,
   file: Upload,
@@ -35,7 +37,7 @@ export async function upload(
   for (let attempt = 1; ; attempt += 1) {
     try {
       if (machine.session.isLost)
-        await machine.session.reconnect({ timeoutMs: reconnectTimeoutMs });
+        await machine.session.reconnect({ timeoutMs: reconnectTimeoutMs, signal });
       await machine.script(`upload ${what}`, script, [file.sum], {
         stdin: metered(openFileStream(file.gzipPath), (sent) => {
           onOutput(meterBar(byteMeter(sent, file.gzipBytes)));
@@ -44,11 +46,22 @@ export async function upload(
       });
       return;
     } catch (error) {
+      signal?.throwIfAborted();
       const isRetried = machine.session.isLost && isTemporary(error) && attempt < maxAttempts;
       if (!isRetried) throw withRemedy(error, machine.name, what, file);
       onOutput(`connection lost; sending ${what} again`);
       await pause(backoffMs(backoff, attempt, 0.5));
     }
+  }
+}
+
+/** Waits; throws the signal's reason once it is aborted. */
+async function pauseFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 

@@ -11,18 +11,22 @@ import type { MachineRecord } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { journalTail } from '../ssh/remote-scripts.js';
 
-/** Retries `attempt` until it succeeds or the deadline passes; then throws the last failure. */
+/**
+ * Retries `attempt` until it succeeds, the deadline passes or `isFinal` is true of a failure; then
+ * throws the last failure.
+ */
 export async function retryUntil<T>(
   deadlineMs: number,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
+  isFinal: (error: unknown) => boolean = () => false,
 ): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (Date.now() > end) throw error;
+      if (Date.now() > end || isFinal(error)) throw error;
     }
     await delay(150, undefined, { signal });
   }
@@ -49,7 +53,7 @@ export async function waitForEngine(
   }
 }
 
-async function journal(machine: RemoteMachine, unit: string): Promise<string> {
+async function journal(machine: Pick<RemoteMachine, 'exec'>, unit: string): Promise<string> {
   const { stdout } = await machine.exec(['sh', '-c', journalTail, 'shoal', unit, '25']);
   return stdout.trim();
 }
@@ -64,12 +68,15 @@ function unitState(show: string): { running: boolean; restarts: number } {
 const unitStartMs = 60_000;
 const maxUnitRestarts = 3;
 
+/** A unit that was restarted too often. */
+class RestartLoopError extends Error {}
+
 /**
  * Waits until a unit runs without a restart for 500 ms, at most 60 s or three restarts; else throws
  * with the end of its journal.
  */
 export async function waitForUnit(
-  machine: RemoteMachine,
+  machine: Pick<RemoteMachine, 'name' | 'exec'>,
   unit: string,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -78,19 +85,19 @@ export async function waitForUnit(
     const { stdout } = await machine.exec(['systemctl', 'show', unit, ...properties]);
     return unitState(stdout);
   };
-  const gaveUp = new AbortController();
-  const signals = AbortSignal.any([gaveUp.signal, ...(signal === undefined ? [] : [signal])]);
   let firstRestarts: number | undefined;
+  const attempt = async (): Promise<void> => {
+    const before = await readState();
+    firstRestarts ??= before.restarts;
+    const restarts = before.restarts - firstRestarts;
+    if (restarts >= maxUnitRestarts) throw new RestartLoopError(`restarted ${restarts} times`);
+    if (!before.running) throw new Error('not running');
+    await delay(500, undefined, { signal });
+    const after = await readState();
+    if (!after.running || after.restarts !== before.restarts) throw new Error('restarts');
+  };
   try {
-    await retryUntil(unitStartMs, signals, async () => {
-      const before = await readState();
-      firstRestarts ??= before.restarts;
-      if (before.restarts - firstRestarts >= maxUnitRestarts) gaveUp.abort();
-      if (!before.running) throw new Error('not running');
-      await delay(500, undefined, { signal: signals });
-      const after = await readState();
-      if (!after.running || after.restarts !== before.restarts) throw new Error('restarts');
-    });
+    await retryUntil(unitStartMs, signal, attempt, (error) => error instanceof RestartLoopError);
   } catch (error) {
     signal?.throwIfAborted();
     const lines = await journal(machine, unit);

@@ -4,7 +4,6 @@ import type { Node } from '../common/model/node.js';
 import type { PlacedTask } from '../common/model/running-task.js';
 import { hasRunningContainer, selectRunningTask } from '../common/model/running-task.js';
 import type { Service } from '../common/model/service.js';
-import type { Task } from '../common/model/task.js';
 import { stateRank } from '../common/model/task-state.js';
 import type { TaskRef } from '../common/protocol/control.js';
 import type { StoreView } from '../store/store.js';

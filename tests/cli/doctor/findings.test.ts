@@ -167,4 +167,10 @@ test('a network that the engine refuses to remove is an error with its remedy', 
     problem: 'network shop cannot be removed: endpoints are leaked',
     remedy: 'restart the engine',
   });
+  const problem = 'driver failed: no device; still in use; restart the engine';
+  const [several] = diagnose([{ ...examined, stuckNetworks: [{ name: 'shop', problem }] }]);
+  t.like(several, {
+    problem: 'network shop cannot be removed: driver failed: no device; still in use',
+    remedy: 'restart the engine',
+  });
 });

@@ -75,6 +75,41 @@ test('an upload is given up after four attempts, with the last error', async (t)
   t.is(it.attempts(), 4);
 });
 
+test('an interrupt ends the pause before the next attempt and the attempt to reconnect', async (t) => {
+  const reason = new AppError('cancelled', 'interrupted');
+  const ending = new AbortController();
+  const { target, attempts, seen } = aMachine([lost, lost]);
+  const { pause: _pause, ...rest } = target;
+  const waiting = {
+    ...rest,
+    signal: ending.signal,
+    onOutput: (text: string) => {
+      if (text.startsWith('connection lost')) ending.abort(reason);
+    },
+  };
+  await t.throwsAsync(upload(waiting, 'shoal', 'cat', await aFile(t)), { is: reason });
+  t.deepEqual([attempts(), seen.reconnects], [1, 0]);
+
+  const again = new AbortController();
+  const it = aMachine([lost]);
+  const { session } = it.target.machine;
+  const machine = {
+    ...it.target.machine,
+    session: {
+      get isLost() {
+        return session.isLost;
+      },
+      reconnect: ({ signal }: { readonly signal?: AbortSignal | undefined }) => {
+        again.abort(reason);
+        return Promise.reject(new Error(signal?.aborted === true ? 'aborted' : 'no signal'));
+      },
+    },
+  };
+  const options = { ...it.target, machine, signal: again.signal };
+  await t.throwsAsync(upload(options, 'shoal', 'cat', await aFile(t)), { is: reason });
+  t.is(it.attempts(), 1);
+});
+
 test('a failure of the machine itself is not retried and names its remedy', async (t) => {
   const detail = 'gzip: stdout: No space left on device';
   const full = aMachine([new AppError('unavailable', 'node-1: cannot upload', { detail })]);
