@@ -1,5 +1,6 @@
 import { AppError } from '../common/base/errors.js';
 import type { NodeId } from '../common/model/ids.js';
+import type { StuckRemoval } from '../common/model/network-view.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
 import { apiPaths } from '../common/protocol/messages.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
@@ -200,7 +201,7 @@ export class Dispatcher {
 
   #end(session: WorkerSession): void {
     if (!this.#sessions.end(session)) return;
-    this.#engines.forget(session.nodeId);
+    this.#engines.end(session.nodeId);
     this.#leases.forget(session.nodeId);
     this.#assignments.close(session.nodeId);
     this.#monitor.disconnected(session.nodeId);
@@ -220,7 +221,7 @@ export class Dispatcher {
         return;
       case 'networks':
         session.networks = message.networks;
-        this.#nodes.setStuckNetworks(nodeId, message.stuck ?? []);
+        this.#setStuckNetworks(session, message.stuck ?? []);
         this.#leases.releaseGateways(session);
         return;
       case 'description':
@@ -236,6 +237,11 @@ export class Dispatcher {
       case 'failure':
         session.settleCall(message);
     }
+  }
+
+  #setStuckNetworks(session: WorkerSession, stuck: readonly StuckRemoval[]): void {
+    this.#nodes.setStuckNetworks(session.nodeId, stuck, session.stuckNetworks);
+    session.stuckNetworks = stuck;
   }
 
   #markDown(nodeId: NodeId, message: string): void {
@@ -280,6 +286,7 @@ export class Dispatcher {
 
   #nodeRemoved(nodeId: NodeId): void {
     this.#monitor.forget(nodeId);
+    this.#engines.forget(nodeId);
     this.certificates.forget(nodeId);
     this.#sessions
       .get(nodeId)

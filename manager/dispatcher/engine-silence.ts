@@ -1,5 +1,6 @@
 import type { Clock } from '../common/base/clock.js';
 import type { NodeId } from '../common/model/ids.js';
+import type { EngineState } from '../common/model/silent-engine.js';
 import { sessionCloseCodes, type WorkerSession } from './session.js';
 
 export interface EngineSilenceOptions {
@@ -20,8 +21,10 @@ export interface EngineSilenceOptions {
  */
 export class EngineSilence {
   readonly #options: EngineSilenceOptions;
-  /** Cancels the grace of each node with a silent engine. */
+  /** Cancels the grace of each connected node with a silent engine. */
   readonly #graces = new Map<NodeId, () => void>();
+  /** Start of each silence on the monotonic clock; outlives the session. */
+  readonly #silentSince = new Map<NodeId, number>();
   /** Sessions that receive no assignments: fenced, or begun with a silent engine. */
   readonly #unassigned = new WeakSet<WorkerSession>();
 
@@ -29,21 +32,22 @@ export class EngineSilence {
     this.#options = options;
   }
 
-  /** Follows a new session. True if it may receive assignments: its engine answers. */
+  /**
+   * Follows a new session. True if it may receive assignments: its engine answers. The grace of a
+   * silent engine continues from the previous session.
+   */
   begin(session: WorkerSession): boolean {
-    this.forget(session.nodeId);
+    this.#follow(session);
     if (session.engine === 'answering') return true;
     this.#unassigned.add(session);
-    this.#await(session);
     return false;
   }
 
   /** Records the state of the engine from a heartbeat. */
-  report(session: WorkerSession, engine: WorkerSession['engine']): void {
+  report(session: WorkerSession, engine: EngineState): void {
     if (session.engine === engine) return;
     session.engine = engine;
-    this.forget(session.nodeId);
-    if (engine === 'silent') this.#await(session);
+    this.#follow(session);
     if (!this.#unassigned.has(session)) {
       this.#options.onChange(session);
     } else if (engine === 'answering') {
@@ -51,19 +55,35 @@ export class EngineSilence {
     }
   }
 
-  /** Call it when the session of a node ends. */
-  forget(nodeId: NodeId): void {
+  /** Stops the grace when the session of a node ends; the time of silence stays known. */
+  end(nodeId: NodeId): void {
     this.#graces.get(nodeId)?.();
     this.#graces.delete(nodeId);
   }
 
+  /** Call it when a node is removed from the cluster. */
+  forget(nodeId: NodeId): void {
+    this.end(nodeId);
+    this.#silentSince.delete(nodeId);
+  }
+
   stop(): void {
-    for (const nodeId of [...this.#graces.keys()]) this.forget(nodeId);
+    for (const nodeId of [...this.#graces.keys()]) this.end(nodeId);
+  }
+
+  #follow(session: WorkerSession): void {
+    const { nodeId } = session;
+    this.end(nodeId);
+    if (session.engine === 'answering') this.#silentSince.delete(nodeId);
+    else this.#await(session);
   }
 
   #await(session: WorkerSession): void {
     const { clock, graceMs, onExpired } = this.#options;
-    const cancel = clock.after(graceMs, () => {
+    const now = clock.elapsed();
+    const since = this.#silentSince.get(session.nodeId) ?? now;
+    this.#silentSince.set(session.nodeId, since);
+    const cancel = clock.after(Math.max(0, since + graceMs - now), () => {
       this.#unassigned.add(session);
       const seconds = String(Math.round(graceMs / 1_000));
       onExpired(session, `worker answers, but its Docker engine has not for ${seconds} s`);

@@ -137,9 +137,13 @@ export function silentStatus(now: number): Node['status'] {
   };
 }
 
-/** A node that is down stays down until its engine answers: its tasks were replaced. */
+/**
+ * A node that is down stays down until its engine answers: its tasks were replaced. The status of an
+ * engine that is still silent keeps its time.
+ */
 function keepsStatus({ status }: Node, { engine }: Hello): boolean {
-  return engine === 'silent' ? status.state === 'down' : status.state === 'ready';
+  if (engine !== 'silent') return status.state === 'ready';
+  return status.state === 'down' || status.engine === 'silent';
 }
 
 /** Sets each node's role: `manager` if its machine also runs a manager, else `worker`. */

@@ -1,6 +1,8 @@
 import type { NetworkId, NodeId } from '../common/model/ids.js';
-import type { Network } from '../common/model/network.js';
+import { withStuckNode } from '../common/model/network.js';
+import type { StuckRemoval } from '../common/model/network-view.js';
 import type { Node, NodeDescription } from '../common/model/node.js';
+import type { EngineState } from '../common/model/silent-engine.js';
 import type { ClusterStore } from '../store/store.js';
 import type { BackgroundWrite } from './background-write.js';
 import type { Hello } from './hello.js';
@@ -23,12 +25,15 @@ export class NodeRecords {
     this.#write = write;
   }
 
-  /** Sets every node to `unknown` until it reports, and cleans up after removed ones. */
+  /** Drops observations of nodes until they report again, and cleans up after removed nodes. */
   async resetAll(): Promise<void> {
     await this.#store.update('dispatcher', (tx) => {
       for (const node of tx.list('nodes')) {
         const status = { state: 'unknown', since: tx.now, message: 'manager has started' } as const;
         tx.put('nodes', { ...node, status });
+      }
+      for (const { leftOn = [], ...network } of tx.list('networks')) {
+        if (leftOn.length > 0) tx.put('networks', network);
       }
       for (const nodeId of findRemovedNodes(tx)) cleanUpRemovedNode(tx, nodeId);
     });
@@ -49,7 +54,7 @@ export class NodeRecords {
   }
 
   /** Sets a connected node to `ready` while its engine answers, else to `unknown`. */
-  setEngine(nodeId: NodeId, engine: 'answering' | 'silent'): void {
+  setEngine(nodeId: NodeId, engine: EngineState): void {
     this.#write((tx) => {
       const node = tx.get('nodes', nodeId);
       if (node === undefined || node.status.state === 'down') return;
@@ -64,7 +69,8 @@ export class NodeRecords {
     this.#write((tx) => {
       const node = tx.get('nodes', nodeId);
       if (node === undefined) return;
-      const status = { state: 'down', since: tx.now, message } as const;
+      const since = node.status.state === 'down' ? node.status.since : tx.now;
+      const status = { state: 'down', since, message } as const;
       tx.put('nodes', {
         ...node,
         status: engine === undefined ? status : { ...status, engine },
@@ -72,23 +78,29 @@ export class NodeRecords {
     });
   }
 
-  /** Records the networks that the node's engine refuses to remove. */
+  /**
+   * Records the networks that the node's engine refuses to remove. `previous` is the last report of
+   * the session; without one, all networks are compared.
+   */
   setStuckNetworks(
     nodeId: NodeId,
-    stuck: readonly { readonly networkId: NetworkId; readonly problem: string }[],
+    stuck: readonly StuckRemoval[],
+    previous: readonly StuckRemoval[] | undefined,
   ): void {
-    const problems = new Map(stuck.map(({ networkId, problem }) => [networkId, problem]));
-    const isCurrent = ({ id, leftOn = [] }: Network): boolean =>
-      leftOn.find((left) => left.nodeId === nodeId)?.problem === problems.get(id);
-    if (this.#store.view.list('networks').every(isCurrent)) return;
+    const before = problemsByNetwork(previous ?? []);
+    const after = problemsByNetwork(stuck);
+    const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+      (id) => before.get(id) !== after.get(id),
+    );
+    if (previous !== undefined && changed.length === 0) return;
     this.#write((tx) => {
-      for (const network of tx.list('networks')) {
-        if (isCurrent(network)) continue;
-        const { leftOn = [], ...rest } = network;
-        const problem = problems.get(network.id);
-        const others = leftOn.filter((left) => left.nodeId !== nodeId);
-        const next = [...others, ...(problem === undefined ? [] : [{ nodeId, problem }])];
-        tx.put('networks', next.length === 0 ? rest : { ...rest, leftOn: next });
+      if (tx.get('nodes', nodeId) === undefined) return;
+      const ids = previous === undefined ? tx.list('networks').map(({ id }) => id) : changed;
+      for (const id of ids) {
+        const network = tx.get('networks', id);
+        if (network === undefined) continue;
+        const next = withStuckNode(network, nodeId, after.get(id));
+        if (next !== network) tx.put('networks', next);
       }
     });
   }
@@ -112,4 +124,8 @@ export class NodeRecords {
       updateNodeRoles(tx, managerNodes);
     });
   }
+}
+
+function problemsByNetwork(stuck: readonly StuckRemoval[]): ReadonlyMap<NetworkId, string> {
+  return new Map(stuck.map(({ networkId, problem }) => [networkId, problem]));
 }

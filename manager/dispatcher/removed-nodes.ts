@@ -1,11 +1,12 @@
 import type { NodeId } from '../common/model/ids.js';
+import { withStuckNode } from '../common/model/network.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { isAssigned } from '../common/model/task-state.js';
 
 /**
  * Cleans up after a node that was removed from the cluster: marks its tasks `orphaned`, releases
- * its leases and removes it from volumes. Safe because its certificate is revoked: it cannot
- * rejoin.
+ * its leases and removes it from volumes and networks. Safe because its certificate is revoked: it
+ * cannot rejoin.
  */
 export function cleanUpRemovedNode(tx: Transaction, nodeId: NodeId): void {
   if (tx.get('nodes', nodeId) !== undefined) return;
@@ -23,6 +24,10 @@ export function cleanUpRemovedNode(tx: Transaction, nodeId: NodeId): void {
   for (const volume of tx.list('volumes')) {
     if (!volume.nodeIds.includes(nodeId)) continue;
     tx.put('volumes', { ...volume, nodeIds: volume.nodeIds.filter((id) => id !== nodeId) });
+  }
+  for (const network of tx.list('networks')) {
+    const next = withStuckNode(network, nodeId, undefined);
+    if (next !== network) tx.put('networks', next);
   }
 }
 

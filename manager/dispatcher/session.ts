@@ -2,6 +2,8 @@ import type { Decoder } from '../common/base/decode.js';
 import { decode } from '../common/base/decode.js';
 import { AppError, toAppError } from '../common/base/errors.js';
 import type { NetworkId, NodeId } from '../common/model/ids.js';
+import type { StuckRemoval } from '../common/model/network-view.js';
+import type { EngineState } from '../common/model/silent-engine.js';
 import type { ManagerMessage, WorkerMessage } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
@@ -36,10 +38,12 @@ export class WorkerSession {
   readonly peer: Peer;
   /** Networks present on the node, as last reported. */
   networks: readonly NetworkId[];
+  /** Networks that its engine refuses to remove; undefined before the first report. */
+  stuckNetworks: readonly StuckRemoval[] | undefined;
   volumes: readonly string[];
   readonly startedAt: number;
   /** Whether the node's engine last answered its worker. */
-  engine: 'answering' | 'silent';
+  engine: EngineState;
   readonly #ended = new AbortController();
   readonly #calls = new Map<number, OpenCall>();
   #lastCallId = 0;

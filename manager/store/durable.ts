@@ -1,3 +1,4 @@
+import type { Network } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
@@ -6,12 +7,13 @@ import type { StoreChange } from './store.js';
 
 /*
  * Decisions are persisted, observations are not: workers report them again to the next leader.
- * Observations are a running task's status, its scheduling explanation and a node's status. A
- * task's terminal status counts as a decision, because workers report it only once.
+ * Observations are a running task's status, its scheduling explanation, a node's status and the
+ * nodes that a network is left on. A task's terminal status counts as a decision, because workers report it only once.
  */
 
 const observedTaskFields = new Set(['status', 'explanation', 'version', 'updatedAt']);
 const observedNodeFields = new Set(['status', 'version', 'updatedAt']);
+const observedNetworkFields = new Set(['leftOn', 'version', 'updatedAt']);
 
 /**
  * Whether any other field differs. Compares by identity: a writer that spreads the old object keeps
@@ -35,12 +37,17 @@ function isNodeDecision(before: Node, after: Node): boolean {
   return differOutside(before, after, observedNodeFields);
 }
 
+function isNetworkDecision(before: Network, after: Network): boolean {
+  return differOutside(before, after, observedNetworkFields);
+}
+
 /** Returns the durable write for a change; undefined for an observation. */
 export function toDurableWrite(change: StoreChange): DurableWrite | undefined {
   const { table, id, before, after } = change;
   if (before !== undefined && after !== undefined) {
     if (table === 'tasks' && !isTaskDecision(before, after)) return undefined;
     if (table === 'nodes' && !isNodeDecision(before, after)) return undefined;
+    if (table === 'networks' && !isNetworkDecision(before, after)) return undefined;
   }
   return { table, id, value: after };
 }

@@ -19,6 +19,19 @@ export interface StuckNetwork {
   readonly problem: string;
 }
 
+/** Sets or clears a node's problem with removing the network; the same object if unchanged. */
+export function withStuckNode(
+  network: Network,
+  nodeId: NodeId,
+  problem: string | undefined,
+): Network {
+  const { leftOn = [], ...rest } = network;
+  if (leftOn.find((left) => left.nodeId === nodeId)?.problem === problem) return network;
+  const others = leftOn.filter((left) => left.nodeId !== nodeId);
+  const next = problem === undefined ? others : [...others, { nodeId, problem }];
+  return next.length === 0 ? rest : { ...rest, leftOn: next };
+}
+
 export interface NetworkSpec {
   /** Unique in the cluster. */
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
 import type { Endpoint, ProjectNames } from '../../common/model/network-view.js';
-import type { Lease } from '../../common/model/network.js';
+import type { Lease, Network } from '../../common/model/network.js';
 import type { Node } from '../../common/model/node.js';
 import type { Service } from '../../common/model/service.js';
 import type { Task } from '../../common/model/task.js';
@@ -77,7 +77,7 @@ export class AssignmentTracker implements AssignmentSource {
       else if (change.table === 'leases') this.#applyLease(change.before, change.after);
       else if (change.table === 'nodes') this.#applyNode(change.before, change.after);
       else if (change.table === 'services') this.#applyService(change.before, change.after);
-      else if (change.table === 'networks') this.#applyNetwork(change.id as NetworkId);
+      else if (change.table === 'networks') this.#applyNetwork(change.before, change.after);
     }
   }
 
@@ -180,12 +180,21 @@ export class AssignmentTracker implements AssignmentSource {
     }
   }
 
-  #applyNetwork(networkId: NetworkId): void {
+  #applyNetwork(before: Network | undefined, after: Network | undefined): void {
+    const network = after ?? before;
+    if (network === undefined || isSameOnNodes(before, after)) return;
+    const { id: networkId } = network;
     for (const node of this.#subscribers.get(networkId) ?? []) node.markNetwork(networkId);
     for (const task of this.view.tasksOfNetwork(networkId)) {
       if (task.nodeId !== undefined) this.#nodes.get(task.nodeId)?.markTask(task.id);
     }
   }
+}
+
+/** True if a change of a network concerns no node: what nodes know of it is unchanged. */
+function isSameOnNodes(before: Network | undefined, after: Network | undefined): boolean {
+  if (before === undefined || after === undefined) return false;
+  return before.vni === after.vni && before.subnet === after.subnet && before.spec === after.spec;
 }
 
 function addressOf(lease: Lease): string {

@@ -1,5 +1,6 @@
 import type { NetworkId, TaskId } from '../../../manager/common/model/ids.js';
 import type { NodeDescription } from '../../../manager/common/model/node.js';
+import type { EngineState } from '../../../manager/common/model/silent-engine.js';
 import type { TaskStatus } from '../../../manager/common/model/task.js';
 import type {
   AssignedTask,
@@ -95,7 +96,7 @@ function drop(held: Map<string, unknown>, ids: readonly string[] = []): void {
 export class FakeWorker {
   readonly held = new HeldSet();
   /** Sent with each heartbeat. */
-  engine: 'answering' | 'silent' = 'answering';
+  engine: EngineState = 'answering';
   /** Whether the manager has fenced this node. */
   isFenced = false;
   readonly calls: WorkerCall[] = [];

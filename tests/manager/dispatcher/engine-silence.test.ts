@@ -72,9 +72,50 @@ test('the end of a session ends its grace', (t) => {
   const { clock, events, session, engines } = silence();
   engines.begin(session);
   engines.report(session, 'silent');
-  engines.forget(session.nodeId);
+  engines.end(session.nodeId);
   clock.advance(600_000);
   t.deepEqual(events, ['silent']);
+});
+
+/** Replaces the node's session by a new one whose engine is in this state. */
+function reconnect(
+  { session, engines }: ReturnType<typeof silence>,
+  engine: WorkerSession['engine'],
+): void {
+  engines.end(session.nodeId);
+  engines.begin(Object.assign(Object.create(session) as WorkerSession, { engine }));
+}
+
+test('the grace continues when the worker reconnects with a silent engine', (t) => {
+  const all = silence();
+  all.engines.begin(all.session);
+  all.engines.report(all.session, 'silent');
+  for (let session = 1; session <= 5; session += 1) {
+    all.clock.advance(11_000);
+    reconnect(all, 'silent');
+  }
+  t.deepEqual(all.events, ['silent']);
+  all.clock.advance(5_000);
+  t.deepEqual(all.events, ['silent', 'worker answers, but its Docker engine has not for 60 s']);
+  reconnect(all, 'silent');
+  all.clock.advance(0);
+  t.is(all.events.length, 3, 'a node that returns after the grace is fenced at once');
+});
+
+test('the grace starts again once the engine has answered or the node was removed', (t) => {
+  const all = silence();
+  all.session.engine = 'silent';
+  all.engines.begin(all.session);
+  all.clock.advance(59_000);
+  reconnect(all, 'answering');
+  reconnect(all, 'silent');
+  all.clock.advance(59_000);
+  all.engines.forget(all.session.nodeId);
+  reconnect(all, 'silent');
+  all.clock.advance(59_000);
+  t.deepEqual(all.events, []);
+  all.clock.advance(1_000);
+  t.is(all.events.length, 1);
 });
 
 async function statusOf(manager: TestManager, id: string): Promise<Node['status'] | undefined> {

@@ -128,6 +128,25 @@ test('observations are visible but not persisted, decisions are persisted', asyn
   t.regex(await stored(), /"failed"/);
 });
 
+test('the nodes that a network is left on are an observation', async (t) => {
+  const backend = new MemoryBackend();
+  const store = await openStore({ backend, clock: systemClock, log: silentLogger });
+  const { id } = aNetwork('a');
+  const change = (changes: Partial<ReturnType<typeof aNetwork>>): Promise<unknown> =>
+    store.update('dispatcher', (tx) => {
+      const network = tx.get('networks', id);
+      if (network !== undefined) tx.put('networks', { ...network, ...changes });
+    });
+  await store.update('restore', (tx) => tx.create('networks', aNetwork('a')));
+  const before = JSON.stringify(await backend.load());
+  const leftOn = [{ nodeId: 'w1' as NodeId, problem: 'in use' }];
+  await change({ leftOn });
+  t.deepEqual(store.view.get('networks', id)?.leftOn, leftOn);
+  t.is(JSON.stringify(await backend.load()), before);
+  await change({ removing: true });
+  t.regex(JSON.stringify(await backend.load()), /"removing":true/);
+});
+
 test('a put with a stale version throws conflict', async (t) => {
   const store = await openTestStore();
   const old = await store.update('control', (tx) => tx.create('services', service));

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { AssignmentTracker } from '../../../../manager/dispatcher/assignments/assignment-tracker.js';
 import type { NodeId } from '../../../../manager/common/model/ids.js';
 import type { ProjectNames } from '../../../../manager/common/model/network-view.js';
+import type { Network } from '../../../../manager/common/model/network.js';
 import type { Service } from '../../../../manager/common/model/service.js';
 import { taskStates } from '../../../../manager/common/model/task-state.js';
 import { aService } from '../../../../fixtures/cluster/build.js';
@@ -222,4 +223,25 @@ test('secrets leave a node with the last live task that uses them', async (t) =>
   settle();
   t.is(sets[0]?.files.size, 0);
   t.is(sets[0]?.tasks.size, 1, 'the ended task itself stays in the set');
+});
+
+test('a network that is left on a node concerns no other node', async (t) => {
+  const store = await openAssignmentStore();
+  const tracker = new AssignmentTracker(store.view, 'c1');
+  store.watch((commit) => {
+    tracker.applyCommit(commit);
+  });
+  const [nodeId, networkId] = [itemAt(nodeIds, 0), itemAt(networkIds, 0)];
+  await applyStep(store, { kind: 'gateway', node: 0, network: 0, there: true });
+  await applyStep(store, { kind: 'task', task: 0, node: 0, networks: 1, files: 0 });
+  tracker.open(nodeId);
+  const put = (changes: Partial<Network>): Promise<unknown> =>
+    store.update('restore', (tx) => {
+      const network = tx.get('networks', networkId);
+      if (network !== undefined) tx.put('networks', { ...network, ...changes });
+    });
+  await put({ leftOn: [{ nodeId: itemAt(nodeIds, 1), problem: 'in use' }] });
+  t.deepEqual(tracker.dirtyNodes(), []);
+  await put({ subnet: '10.9.0.0/24' });
+  t.deepEqual(tracker.dirtyNodes(), [nodeId]);
 });
