@@ -3,11 +3,12 @@ import { retryUntil, waitForUnit } from '../../../cli/provision/verify.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
 
 test('a final failure ends the retries before the deadline', async (t) => {
-  const failures = [new Error('not yet'), new Error('never'), new Error('too late')];
+  const final = new Error('never');
+  const failures = [new Error('not yet'), final, new Error('too late')];
   let attempts = 0;
   const attempt = () => Promise.reject(failures[attempts++] ?? new Error('no more'));
-  const isFinal = (error: unknown) => error === failures[1];
-  await t.throwsAsync(retryUntil(60_000, undefined, attempt, isFinal), { is: failures[1] });
+  const isFinal = (error: unknown) => error === final;
+  await t.throwsAsync(retryUntil(60_000, undefined, attempt, isFinal), { is: final });
   t.is(attempts, 2);
 });
 
