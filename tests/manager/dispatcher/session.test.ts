@@ -54,7 +54,7 @@ const aLease = (id: Lease['id'], holder: Lease['holder']): Lease => ({
   holder,
 });
 
-test('a worker that joins waitForState a ready node with its description', async (t) => {
+test('a worker that joins becomes a ready node with its description', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1', { name: 'node-1' });
   const node = await waitForState(manager, 'w1', 'ready');

@@ -34,7 +34,7 @@ function fresh(slot: number, options: TaskOptions = {}): Task {
 const ended = { desired: 'shutdown', status: { state: 'shutdown', startedAt: 1 } } as const;
 const lines = (...items: string[]): string => items.join('\n');
 
-test('a changed service is recreated withHealth replica at a time, stop-first', (t) => {
+test('a changed service is recreated one replica at a time, stop-first', (t) => {
   t.is(
     plan(after(), [old(1), old(2), old(3)]),
     'slot 1: old-1 to shutdown: the service was changed',
@@ -61,7 +61,7 @@ test('a changed service is recreated withHealth replica at a time, stop-first', 
   );
 });
 
-test('the next replica waits until the previous withHealth is healthy', (t) => {
+test('the next replica waits until the previous one is healthy', (t) => {
   const withHealth = (health: 'starting' | 'healthy' | 'unhealthy'): Task =>
     fresh(1, { status: { state: 'running', health } });
   for (const health of ['starting', 'unhealthy'] as const) {
@@ -140,7 +140,7 @@ test('parallelism and delay are honoured', (t) => {
   t.is(plan(after({ update: all }), [old(1), old(2), old(3)]).split('\n').length, 3);
 });
 
-test('start-first stops the old task once the new withHealth is available', (t) => {
+test('start-first stops the old task once the new one is available', (t) => {
   const update = {
     parallelism: 1,
     delayMs: 0,

@@ -43,7 +43,7 @@ async function installProgram(): Promise<{
 for (const [shell, args] of Object.entries(tabPresses)) {
   const shellTest = isInstalled(shell) ? test : test.skip;
   shellTest(
-    `the completion script completes commands in ${shell} (skipped where it is not installProgram)`,
+    `the completion script completes commands in ${shell} (skipped where it is not installed)`,
     async (t) => {
       t.timeout(120_000);
       const { folder, env } = await installProgram();
