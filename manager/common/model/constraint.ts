@@ -63,10 +63,10 @@ export function describeUnsatisfied(constraint: Constraint): string {
 
 /** Value of a key such as `node.labels.zone` on a node, for spread preferences. */
 export function valueOnNode(node: Node, key: string): string {
-  return valuesOf(node, key)[0] ?? '';
+  return valuesOf(node, key)[0];
 }
 
-function valuesOf(node: Node, key: string): readonly string[] {
+function valuesOf(node: Node, key: string): readonly [string, ...string[]] {
   switch (key) {
     case 'node.id':
       return [node.id];

@@ -1,6 +1,7 @@
 import { humanDuration } from '../base/human-duration.js';
 import type { Node } from './node.js';
 import type { Task } from './task.js';
+import type { TaskState } from './task-state.js';
 import { isTerminal } from './task-state.js';
 
 /** Whether the task's node is silent, so that nothing is known about the container now. */
@@ -87,9 +88,8 @@ function deadText({ status }: Task): string {
   return reason === '' ? label : `${label}: ${reason}`;
 }
 
-const pendingLabels: Readonly<Record<string, string>> = {
-  new: 'Pending',
-  pending: 'Pending',
+/** Labels of tasks that have a node; all others are `Pending`. */
+const pendingLabels: Readonly<Partial<Record<TaskState, string>>> = {
   assigned: 'Scheduled',
   accepted: 'Scheduled',
   preparing: 'Preparing',

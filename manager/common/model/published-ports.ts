@@ -23,6 +23,8 @@ export function orderedPorts(task: Task): readonly PublishedPort[] {
   );
   return [...seen.values()].sort(
     (a, b) =>
-      a.target - b.target || a.published - b.published || (a.protocol < b.protocol ? -1 : 1),
+      a.target - b.target ||
+      a.published - b.published ||
+      a.protocol.localeCompare(b.protocol, 'en'),
   );
 }

@@ -27,11 +27,8 @@ export type DesiredState = (typeof desiredStates)[number];
 export type Actor =
   'control' | 'orchestrator' | 'allocator' | 'scheduler' | 'dispatcher' | 'worker' | 'restore';
 
-const rank = new Map<TaskState, number>(taskStates.map((state, index) => [state, index]));
-const desiredRank = new Map<DesiredState, number>(desiredStates.map((state, i) => [state, i]));
-
 export function stateRank(state: TaskState): number {
-  return rank.get(state) ?? -1;
+  return taskStates.indexOf(state);
 }
 
 export function isTerminal(state: TaskState): boolean {
@@ -72,5 +69,5 @@ export function canTransition(from: TaskState | undefined, to: TaskState, actor:
 
 /** Whether the desired state may change from `from` to `to`: forward or unchanged. */
 export function canChangeDesired(from: DesiredState, to: DesiredState): boolean {
-  return (desiredRank.get(to) ?? -1) >= (desiredRank.get(from) ?? -1);
+  return desiredStates.indexOf(to) >= desiredStates.indexOf(from);
 }

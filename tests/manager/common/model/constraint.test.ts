@@ -4,13 +4,14 @@ import {
   describeUnsatisfied,
   parseConstraint,
   satisfies,
+  valueOnNode,
 } from '../../../../manager/common/model/constraint.js';
 
 const node = aNode('n1', {
   name: 'node-1',
   role: 'manager',
   arch: 'x86_64',
-  labels: { disk: 'ssd', zone: 'A' },
+  labels: { disk: 'ssd', zone: 'A', kind: 'x86_64' },
   engineLabels: { storage: 'fast' },
 });
 
@@ -34,6 +35,11 @@ const cases: readonly (readonly [string, boolean])[] = [
   ['node.labels.missing != x', true],
   ['engine.labels.storage == fast', true],
   ['engine.labels.storage != fast', false],
+  ['engine.labels.missing == x', false],
+  ['engine.labels.missing != x', true],
+  // Only the names of architectures have synonyms.
+  ['node.labels.kind == x86_64', true],
+  ['node.labels.kind == amd64', false],
   ['  node.labels.disk==ssd  ', true],
 ];
 for (const [text, expected] of cases) {
@@ -60,4 +66,21 @@ for (const [text, message] of invalid) {
 test('an unsatisfied constraint is described by its negation', (t) => {
   t.is(describeUnsatisfied(parseConstraint('node.labels.disk == ssd')), 'node.labels.disk != ssd');
   t.is(describeUnsatisfied(parseConstraint('node.role != manager')), 'node.role == manager');
+});
+
+test('a node matches both its host name and its name in the cluster', (t) => {
+  const { description } = node;
+  const renamed = { ...node, description: { ...description, hostname: 'ip-10-0-0-7' } };
+  const holds = (text: string): boolean => satisfies(renamed, parseConstraint(text));
+  t.true(holds('node.hostname == node-1'));
+  t.true(holds('node.hostname == ip-10-0-0-7'));
+  t.false(holds('node.hostname != node-1'));
+  t.is(valueOnNode(renamed, 'node.hostname'), 'ip-10-0-0-7');
+});
+
+test('a spread preference reads labels of the node, empty where one is missing', (t) => {
+  t.is(valueOnNode(node, 'node.labels.zone'), 'A');
+  t.is(valueOnNode(node, 'engine.labels.storage'), 'fast');
+  t.is(valueOnNode(node, 'node.labels.rack'), '');
+  t.is(valueOnNode(node, 'engine.labels.rack'), '');
 });

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { containerState, statusText } from '../../../../manager/common/model/container-state.js';
+import {
+  containerState,
+  isUnknown,
+  pendingReason,
+  statusText,
+} from '../../../../manager/common/model/container-state.js';
 import { portsText, publishers } from '../../../../cli/output/ports.js';
 import { aNode, aService, aTask } from '../../../../fixtures/cluster/build.js';
 
@@ -81,6 +86,45 @@ for (const [title, options, text, state] of [
     'pending',
   ],
   ['a new task', { state: 'new' }, 'Pending', 'pending'],
+  ['a task on its way to a node', { node: 'n', state: 'assigned' }, 'Scheduled', 'pending'],
+  ['a task whose image is pulled', { node: 'n', state: 'preparing' }, 'Preparing', 'pending'],
+  [
+    'a container that waits for its start',
+    { node: 'n', state: 'ready', status: container },
+    'Created',
+    'created',
+  ],
+  [
+    'a paused container',
+    { node: 'n', status: { ...container, startedAt: 80_000, paused: true } },
+    'Up 2 minutes (Paused)',
+    'paused',
+  ],
+  [
+    'a container that is being removed',
+    { node: 'n', state: 'shutdown', desired: 'remove', status: { ...container, exitCode: 0 } },
+    'Removal In Progress',
+    'removing',
+  ],
+  [
+    'a container that ran and whose exit code is not known',
+    { node: 'n', state: 'failed', status: { ...container, startedAt: 1, at: 197_000 } },
+    'Exited (unknown) 3 seconds ago',
+    'exited',
+  ],
+  [
+    'a container whose node was lost',
+    { node: 'n', state: 'orphaned', status: { ...container, at: 197_000 } },
+    'Exited (unknown) 3 seconds ago',
+    'exited',
+  ],
+  [
+    'a task that ended without a container',
+    { node: 'n', state: 'failed', status: { message: 'the network is gone' } },
+    'Dead: the network is gone',
+    'dead',
+  ],
+  ['a task that ended without a reason', { node: 'n', state: 'shutdown' }, 'Dead', 'dead'],
 ] as const) {
   test(`the status of ${title} matches docker's`, (t) => {
     const task = aTask(web, 1, options);
@@ -122,4 +166,44 @@ test('the container of a silent engine is unknown, with the reason', (t) => {
   const task = aTask(aService('web'), 1, { node: 'n1' });
   const status = { state: 'unknown', since: 0, message: '', engine: 'silent' } as const;
   t.is(statusText(task, 0, { ...aNode('n1'), status }), 'Unknown (engine does not answer)');
+});
+
+test('only tasks that may still run are unknown on a node that is not ready', (t) => {
+  const running = aTask(web, 1, { node: 'n' });
+  const ended = aTask(web, 1, { node: 'n', state: 'failed' });
+  for (const state of ['unknown', 'down'] as const) {
+    t.true(isUnknown(running, aNode('n', { state })));
+    t.false(isUnknown(ended, aNode('n', { state })));
+  }
+  t.false(isUnknown(running, aNode('n')));
+  t.false(isUnknown(running, undefined));
+});
+
+test('a container on a ready node, or one that ended, is shown as known', (t) => {
+  const up = aTask(web, 1, { node: 'n', status: { ...container, startedAt: 80_000 } });
+  t.is(statusText(up, now, aNode('n')), 'Up 2 minutes');
+  const ended = aTask(web, 1, {
+    node: 'n',
+    state: 'failed',
+    status: { ...container, exitCode: 1, at: 197_000 },
+  });
+  t.is(statusText(ended, now, aNode('n', { state: 'down' })), 'Exited (1) 3 seconds ago');
+});
+
+test('a node that is silent itself is named before its engine', (t) => {
+  const up = aTask(web, 1, { node: 'n' });
+  t.is(statusText(up, now, aNode('n', { state: 'unknown' })), 'Unknown (node unknown)');
+  const status = { state: 'down', since: 0, message: '', engine: 'silent' } as const;
+  t.is(statusText(up, now, { ...aNode('n'), status }), 'Unknown (node down)');
+});
+
+test('a reason for missing nodes is given only while a task waits for one', (t) => {
+  const explanation = { placed: false, summary: 'no node has memory', reasons: [], at: 0 };
+  const reasonIn = (state: 'new' | 'pending' | 'assigned'): string | undefined =>
+    pendingReason(aTask(web, 1, { state, explanation }));
+  t.is(reasonIn('new'), 'no node has memory');
+  t.is(reasonIn('pending'), 'no node has memory');
+  t.is(reasonIn('assigned'), undefined);
+  t.is(pendingReason(aTask(web, 1, { explanation: { ...explanation, placed: true } })), undefined);
+  t.is(pendingReason(aTask(web, 1)), undefined);
 });
