@@ -34,12 +34,8 @@ export class KeyedIndex<T extends Identified> {
   }
 
   change(before: T | undefined, after: T | undefined): void {
-    const oldKeys = before === undefined ? nothing : this.#keysOf(before);
-    const newKeys = after === undefined ? nothing : this.#keysOf(after);
-    if (before !== undefined) {
-      for (const key of oldKeys) if (!newKeys.includes(key)) this.#drop(key, before.id);
-    }
-    if (after !== undefined) for (const key of newKeys) this.#add(key, after);
+    if (before !== undefined) for (const key of this.#keysOf(before)) this.#drop(key, before.id);
+    if (after !== undefined) for (const key of this.#keysOf(after)) this.#add(key, after);
   }
 
   #add(key: string, item: T): void {

@@ -1,7 +1,7 @@
 import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
-import { compareById, KeyedIndex } from './keyed-index.js';
+import { KeyedIndex } from './keyed-index.js';
 import type { StoreChange, TableName } from './store.js';
 import type { TableObject } from './table-definitions.js';
 import { tableNames, uniqueNameOf } from './table-definitions.js';
@@ -11,9 +11,8 @@ class Table {
   readonly objects = new Map<string, TableObject>();
   readonly names = new Map<string, TableObject>();
   readonly #name: TableName;
-  /** Ids in the order of the last sort, followed by ids added since. */
-  #ids: string[] = [];
-  #membersChanged = false;
+  /** All ids, sorted; computed lazily, undefined after an object was added or removed. */
+  #ids: readonly string[] | undefined;
   #list: readonly TableObject[] | undefined;
 
   constructor(name: TableName) {
@@ -32,12 +31,10 @@ class Table {
       const name = uniqueNameOf(this.#name, after);
       if (name !== undefined) this.names.set(name, after);
       this.objects.set(after.id, after);
-      if (before !== undefined) return;
-      this.#ids.push(after.id);
     } else if (before !== undefined) {
       this.objects.delete(before.id);
     }
-    this.#membersChanged = true;
+    if (before === undefined || after === undefined) this.#ids = undefined;
   }
 
   #forgetName(object: TableObject): void {
@@ -46,10 +43,7 @@ class Table {
   }
 
   #sorted(): readonly TableObject[] {
-    if (this.#membersChanged) {
-      this.#membersChanged = false;
-      this.#ids = [...this.objects.values()].sort(compareById).map((object) => object.id);
-    }
+    this.#ids ??= [...this.objects.keys()].sort();
     const list: TableObject[] = [];
     for (const id of this.#ids) {
       const object = this.objects.get(id);
@@ -63,8 +57,7 @@ function leaseKeys(lease: Lease): readonly string[] {
   // Lease ids are `address/<network>/…` and `port/<node>/…`, see model/network.ts.
   const scope = lease.id.split('/')[1] ?? '';
   const { holder } = lease;
-  if (holder.kind === 'task') return [scope, holder.taskId];
-  return holder.nodeId === scope ? [scope] : [scope, holder.nodeId];
+  return [scope, holder.kind === 'task' ? holder.taskId : holder.nodeId];
 }
 
 /** All in-memory tables with their indexes; applies and reverts changes. */

@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../common/base/errors.js';
 
@@ -48,12 +47,22 @@ export function encodeLogFrame(
   return { bytes, chain: check };
 }
 
+/** The part of an open file that the reader needs. */
+export interface ReadableFile {
+  read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+}
+
 /**
  * Reads a file frame by frame. A tail that a crash can leave (an incomplete frame or zeros) ends
  * the iteration; any other inconsistency is damage and throws `internal` with its position.
  */
 export class LogFrameReader {
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
   readonly #path: string;
   readonly #size: number;
   #window: Buffer = Buffer.alloc(0);
@@ -63,7 +72,7 @@ export class LogFrameReader {
   at = 0;
   chain = 0;
 
-  constructor(file: FileHandle, path: string, size: number) {
+  constructor(file: ReadableFile, path: string, size: number) {
     this.#file = file;
     this.#path = path;
     this.#size = size;
