@@ -212,12 +212,12 @@ function certificateSigner(
   const record = (): ClusterRecord | undefined => store.view.get('cluster', 'cluster');
   return {
     certificates: {
-      sign: ({ role, nodeId, alternativeNames = [] }, request) =>
+      // Only workers renew through the dispatcher; a manager signs its own certificate.
+      sign: ({ nodeId }, request) =>
         credentials.sign(
           {
             request,
-            identity: { clusterId: settings.clusterId, role, nodeId },
-            alternativeNames,
+            identity: { clusterId: settings.clusterId, role: 'worker', nodeId },
           },
           record()?.certificateLifetimeMs,
         ),

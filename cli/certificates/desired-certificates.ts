@@ -43,7 +43,7 @@ export function desiredCertificates(holder: CertificateHolder): readonly Desired
   const worker: DesiredCertificate = {
     name: 'worker',
     subject: formatSubject(nodeId, 'worker', clusterId),
-    alternativeNames: names,
+    alternativeNames: [],
   };
   if (membership.role === 'worker') return [engine, worker];
   return [

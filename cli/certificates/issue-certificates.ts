@@ -125,7 +125,7 @@ function nodeOrder(want: CertificateHolder, role: 'worker' | 'manager', request:
   return {
     request,
     identity: { clusterId, role, nodeId },
-    alternativeNames: alternativeNames(want.record),
+    alternativeNames: role === 'manager' ? alternativeNames(want.record) : [],
     days: nodeCertificateDays,
   };
 }

@@ -2,10 +2,13 @@ import { request } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
-import { connect as connectTls, TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, TLSSocket } from 'node:tls';
 import type { Decoder } from '../../manager/common/base/decode.js';
 import { decodeJson, object, optional, string } from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { peerIdentity } from '../../manager/common/pki/pki.js';
+import { serverIdentityCheck } from '../../manager/common/protocol/transport.js';
 
 /** PEM texts of a TLS client. */
 export interface ClientCredentials {
@@ -79,7 +82,10 @@ export async function fetchEngineVersion(
   };
 }
 
-/** Completes a TLS handshake with a manager; a single attempt. Rejects if that fails. */
+/**
+ * Completes a TLS handshake with a manager; a single attempt. Rejects if that fails, if the
+ * certificate is not a manager's, or if it is for another address, which docker would refuse.
+ */
 export async function checkManagerTls(
   endpoint: TcpEndpoint,
   credentials: ClientCredentials,
@@ -87,13 +93,30 @@ export async function checkManagerTls(
 ): Promise<void> {
   const { ca, cert, key } = credentials;
   await new Promise<void>((resolve, reject) => {
-    const socket = connectTls({ ...endpoint, ca, cert, key, timeout: timeoutMs }, () => {
-      socket.destroy();
-      resolve();
-    });
+    const socket = connectTls(
+      { ...endpoint, ca, cert, key, timeout: timeoutMs, checkServerIdentity: checkManager },
+      () => {
+        socket.destroy();
+        resolve();
+      },
+    );
     socket.on('timeout', () => socket.destroy(new Error('timed out')));
     socket.on('error', reject);
   });
+}
+
+/** Checks the address in the certificate, then the role of its owner. */
+function checkManager(host: string, certificate: PeerCertificate): Error | undefined {
+  const problem = checkServerIdentity(host, certificate);
+  if (problem !== undefined) return problem;
+  return serverIdentityCheck((presented) => {
+    const { role, clusterId } = peerIdentity(presented);
+    if (role === 'manager') return;
+    throw new AppError(
+      'forbidden',
+      `certificate of ${host}: issued to a ${role} of cluster ${clusterId}, not a manager`,
+    );
+  })(host, certificate);
 }
 
 /** Probes a TCP port: open, closed (refused or unreachable), or no answer within `timeoutMs`. */

@@ -59,7 +59,6 @@ export async function joinCluster(
     secret: token.secret,
     request,
     name: order.name,
-    alternativeNames: [...new Set([advertise, order.name, 'localhost', '127.0.0.1'])],
   });
   await writeWorkerFiles({ order, address, advertise, ca, key, joined });
   say(`${order.name} is node ${joined.nodeId} of cluster ${joined.clusterName}`);

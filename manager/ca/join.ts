@@ -4,6 +4,7 @@ import { isFields } from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
+import { KeyedTokenBuckets, TokenBucket } from '../common/base/token-bucket.js';
 import type { JoinToken } from '../common/model/join-token.js';
 import type {
   JoinResponse,
@@ -20,6 +21,7 @@ import {
   matchesHash,
   newSecret,
 } from '../common/pki/join-token.js';
+import { maxRequestLength } from '../common/pki/certificate-request.js';
 import type { PeerIdentity } from '../common/pki/pki.js';
 
 export interface JoinOptions {
@@ -36,12 +38,13 @@ export interface JoinOptions {
   readonly sign: (order: {
     readonly request: string;
     readonly identity: PeerIdentity;
-    readonly alternativeNames: readonly string[];
   }) => Promise<string>;
 }
 
 const maxTokens = 100;
-const maxNames = 20;
+/** Certificates signed for joining machines, in total and for one address. */
+const signingRate = { capacity: 200, perSecond: 10 };
+const addressRate = { capacity: 60, perSecond: 1, maxKeys: 4_096 };
 /** Hash compared for unknown tokens, so that the check takes the same time. */
 const unknownTokenHash = hashSecret('');
 
@@ -49,6 +52,8 @@ const unknownTokenHash = hashSecret('');
 export class JoinService {
   readonly #options: JoinOptions;
   readonly #failures: FailureCount;
+  readonly #signings = new TokenBucket(signingRate);
+  readonly #signingsByAddress = new KeyedTokenBuckets(addressRate);
 
   constructor(options: JoinOptions) {
     this.#options = options;
@@ -104,7 +109,7 @@ export class JoinService {
 
   /**
    * Admits a machine without a certificate as a node with a new ID. Rejects with `forbidden` for an
-   * invalid token and with `unavailable` after too many failed attempts.
+   * invalid token and with `unavailable` after too many attempts.
    */
   async join(body: unknown, remote: string): Promise<JoinResponse> {
     const { newId, clusterId, clusterName, managers, sign, store, log } = this.#options;
@@ -112,10 +117,11 @@ export class JoinService {
     const order = readRequest(body);
     this.#checkToken(order, remote);
     checkName(store, order.name);
+    this.#checkRate(remote);
     const nodeId = newId();
-    const { request, alternativeNames } = order;
+    const { request } = order;
     const identity: PeerIdentity = { clusterId, role: 'worker', nodeId };
-    const chain = await sign({ request, identity, alternativeNames });
+    const chain = await sign({ request, identity });
     // Last: a bad request must not consume a use, and a token used up meanwhile must not yield a
     // chain.
     await store.update('control', (tx) => {
@@ -146,6 +152,13 @@ export class JoinService {
       );
     }
     if (token.usesLeft === 0) throw noUsesLeft(tokenId);
+  }
+
+  /** Limits signing, also for valid tokens: each signature costs time on the leader. */
+  #checkRate(remote: string): void {
+    const now = this.#options.clock.elapsed();
+    if (this.#signingsByAddress.take(remote, now) && this.#signings.take(now)) return;
+    throw new AppError('unavailable', 'join: too many requests; retry in a minute');
   }
 
   #update(change: (record: ClusterRecord) => readonly JoinToken[]): Promise<void> {
@@ -188,7 +201,6 @@ function checkName(store: ClusterStore, name: string): void {
 }
 
 const namePattern = /^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$/u;
-const alternativePattern = /^[0-9A-Za-z.:-]{1,253}$/u;
 
 function readRequest(body: unknown): JoinRequest {
   const fields: Fields = isFields(body) ? body : {};
@@ -207,24 +219,9 @@ function readRequest(body: unknown): JoinRequest {
   return {
     tokenId: text('tokenId', 64),
     secret: text('secret', 128),
-    request: text('request', 16_384),
+    request: text('request', maxRequestLength),
     name,
-    alternativeNames: readNames(fields.alternativeNames),
   };
-}
-
-function readNames(names: unknown): readonly string[] {
-  if (Array.isArray(names) && names.length <= maxNames && names.every(isAlternativeName)) {
-    return names;
-  }
-  throw new AppError(
-    'invalid',
-    'join: alternativeNames must be an array of DNS names and IP addresses',
-  );
-}
-
-function isAlternativeName(value: unknown): value is string {
-  return typeof value === 'string' && alternativePattern.test(value);
 }
 
 const windowMs = 60_000;

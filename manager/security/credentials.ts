@@ -175,12 +175,13 @@ export class ManagerCredentials {
     order: {
       readonly request: string;
       readonly identity: PeerIdentity;
-      readonly alternativeNames: readonly string[];
+      /** Names of a manager; a worker has none. */
+      readonly alternativeNames?: readonly string[];
     },
     lifetimeMs: number | undefined,
   ): Promise<string> {
     return this.authority.sign(
-      { ...order, lifetimeMs: lifetimeMs ?? defaultNodeLifetimeMs },
+      { alternativeNames: [], ...order, lifetimeMs: lifetimeMs ?? defaultNodeLifetimeMs },
       this.#parts.clock.now(),
     );
   }

@@ -125,14 +125,15 @@ export function openSecurity(parts: SecurityDependencies): Security | undefined 
     workers,
     self: { nodeId: settings.nodeId, authority: () => credentials.authority.id },
   });
+  const lifetimeMs = (): number | undefined =>
+    store.view.get('cluster', 'cluster')?.certificateLifetimeMs;
   const desk = new JoinService({
     ...parts,
     clusterId: settings.clusterId,
     clusterName: settings.clusterName,
     managers: async () => (await directory.list()).map(({ address }) => address),
     ca: credentials.ca,
-    sign: (order) =>
-      credentials.sign(order, store.view.get('cluster', 'cluster')?.certificateLifetimeMs),
+    sign: (order) => credentials.sign(order, lifetimeMs()),
   });
   return {
     joinService: desk,

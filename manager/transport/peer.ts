@@ -6,8 +6,6 @@ export interface Peer {
   readonly clusterId: string;
   readonly role: 'worker' | 'manager' | 'client';
   readonly nodeId: string;
-  /** Subject alternative names, carried over to a renewed certificate. */
-  readonly alternativeNames?: readonly string[];
   /** Serial number of the certificate, lower-case hex. */
   readonly serial?: string;
   /** Id of the authority that signed the certificate of a worker or manager. */

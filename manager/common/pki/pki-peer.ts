@@ -7,14 +7,11 @@ import { peerIdentity } from './pki.js';
 export interface PresentedCertificate extends PeerNames {
   readonly raw?: Buffer | undefined;
   readonly serialNumber?: string | undefined;
-  readonly subjectaltname?: string | undefined;
   readonly issuerCertificate?: { readonly raw?: Buffer | undefined } | undefined;
 }
 
 /** A peer's identity with the facts of the certificate it presented. */
 export interface AuthenticatedPeer extends PeerIdentity {
-  /** Subject alternative names: DNS names and IP addresses. */
-  readonly alternativeNames: readonly string[];
   /** Serial number of the certificate, lower-case hex. */
   readonly serial: string;
   /** For workers and managers: `authorityId` of the issuing intermediate CA. */
@@ -33,7 +30,7 @@ export function certificatesOf(pem: string): readonly X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** Parses `tls.PeerCertificate.subjectaltname`: `DNS:a, IP Address:10.0.0.1`. */
+/** Parses `X509Certificate.subjectAltName`: `DNS:a, IP Address:10.0.0.1`. */
 export function readAlternativeNames(text: string | undefined): readonly string[] {
   return (text ?? '')
     .split(', ')
@@ -52,7 +49,6 @@ export function authenticatePeer(
   const identity = peerIdentity(certificate);
   const peer = {
     ...identity,
-    alternativeNames: readAlternativeNames(certificate.subjectaltname),
     serial: (certificate.serialNumber ?? '').toLowerCase(),
   };
   if (identity.role === 'client') return peer;

@@ -1,8 +1,11 @@
-import { generateKeyPair, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPair, randomBytes, sign } from 'node:crypto';
+import type { KeyLike } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import type Forge from 'node-forge';
-import { AppError } from '../base/errors.js';
+import { AppError, isAppError } from '../base/errors.js';
+import { readCertificateRequest } from './certificate-request.js';
+import { bitsOf, readDer, readSequence } from './der.js';
 
 /*
  * Two levels of CAs. The root CA never leaves the user's computer. It signs the Docker Engines'
@@ -11,8 +14,9 @@ import { AppError } from '../base/errors.js';
  * certificate (same key and name, path length 0), so certificates signed by an intermediate CA are
  * not accepted by an engine.
  *
- * node-forge is loaded on first use: most programs that use peerIdentity never sign.
- * It supports only RSA and its key generation takes seconds, so keys come from node:crypto.
+ * node-forge is loaded on first use: most programs that use peerIdentity never sign. It encodes
+ * certificates. Keys and the signatures of nodes come from node:crypto, because node-forge is slow
+ * and knows RSA only.
  */
 
 export interface CertificateSubject {
@@ -62,6 +66,7 @@ interface NameFields {
 }
 
 const generate = promisify(generateKeyPair);
+const signAsync = promisify<string, Buffer, KeyLike, Buffer>(sign);
 
 async function forge(): Promise<typeof Forge> {
   return (await import('node-forge')).default;
@@ -175,14 +180,13 @@ export interface SigningParameters {
 
 /**
  * Signs the public key of a request. Names and usage come from the order, never from the request.
- * Rejects with `invalid` if the request is malformed or not signed by its own key.
+ * Rejects with `invalid` as `readCertificateRequest`.
  */
 export async function signRequest(authority: KeyPair, order: SigningParameters): Promise<string> {
+  const publicKey = await readRequest(order);
   const lib = await forge();
-  const request = readRequest(lib, order);
   const issuer = lib.pki.certificateFromPem(authority.cert);
   const cert = lib.pki.createCertificate();
-  cert.publicKey = request;
   cert.serialNumber = serialNumber();
   cert.validity.notBefore = order.validity.notBefore;
   cert.validity.notAfter = order.validity.notAfter;
@@ -190,29 +194,72 @@ export async function signRequest(authority: KeyPair, order: SigningParameters):
   cert.setIssuer(issuer.subject.attributes);
   cert.setExtensions([
     ...usageExtensions(order.usage),
-    { name: 'subjectKeyIdentifier' },
+    subjectKeyIdentifier(lib, publicKey),
     {
       name: 'authorityKeyIdentifier',
       keyIdentifier: issuer.generateSubjectKeyIdentifier().getBytes(),
     },
     ...alternativeNames(order.alternativeNames),
   ]);
-  cert.sign(lib.pki.privateKeyFromPem(authority.key), lib.md.sha256.create());
-  return pem(lib.pki.certificateToPem(cert));
+  // Encoded with the issuer's key, because node-forge encodes RSA keys only, then replaced.
+  cert.publicKey = issuer.publicKey;
+  return signCertificate(lib, { cert, publicKey, key: authority.key });
 }
 
-function readRequest(lib: typeof Forge, order: SigningParameters): Forge.pki.rsa.PublicKey {
-  const name = order.subject.commonName;
+async function readRequest(order: SigningParameters): Promise<Buffer> {
   try {
-    const request = lib.pki.certificationRequestFromPem(order.request);
-    if (request.publicKey === null || !request.verify())
-      throw new Error('signature does not match');
-    return request.publicKey as Forge.pki.rsa.PublicKey;
+    return await readCertificateRequest(order.request);
   } catch (error) {
-    throw new AppError('invalid', `certificate request for ${name}: malformed or bad signature`, {
-      cause: error,
-    });
+    if (!isAppError(error)) throw error;
+    const { commonName } = order.subject;
+    throw new AppError(
+      error.kind,
+      error.message.replace('request:', `request for ${commonName}:`),
+      {
+        cause: error,
+      },
+    );
   }
+}
+
+/** RFC 5280 §4.2.1.2: sha1 of the key's bits. */
+function subjectKeyIdentifier(lib: typeof Forge, publicKey: Buffer): object {
+  const [, bits] = readSequence(readDer(publicKey), 2);
+  const id = createHash('sha1').update(bitsOf(bits)).digest('binary');
+  const { create, Class, Type, toDer } = lib.asn1;
+  const value = toDer(create(Class.UNIVERSAL, Type.OCTETSTRING, false, id)).getBytes();
+  return { id: '2.5.29.14', name: 'subjectKeyIdentifier', value };
+}
+
+/** A function of node-forge that its types lack. */
+type EncodeCertificate = (cert: Forge.pki.Certificate) => Forge.asn1.Asn1;
+
+/** Index of the public key in a TBSCertificate, RFC 5280 §4.1. */
+const publicKeyField = 6;
+
+/** Signs on a thread of its own; node-forge would block the process for tens of milliseconds. */
+async function signCertificate(
+  lib: typeof Forge,
+  order: {
+    readonly cert: Forge.pki.Certificate;
+    /** SPKI, DER. */
+    readonly publicKey: Buffer;
+    readonly key: string;
+  },
+): Promise<string> {
+  const { cert, publicKey, key } = order;
+  const { asn1, pki } = lib;
+  const algorithm = pki.oids.sha256WithRSAEncryption ?? '';
+  cert.signatureOid = algorithm;
+  cert.siginfo.algorithmOid = algorithm;
+  const encoder = pki as unknown as { readonly getTBSCertificate: EncodeCertificate };
+  const tbs = encoder.getTBSCertificate(cert);
+  if (typeof tbs.value === 'string') throw new AppError('internal', 'certificate: not encoded');
+  tbs.value[publicKeyField] = asn1.fromDer(publicKey.toString('latin1'));
+  cert.tbsCertificate = tbs;
+  const signed = Buffer.from(asn1.toDer(tbs).getBytes(), 'latin1');
+  cert.signature = (await signAsync('sha256', signed, key)).toString('latin1');
+  return pem(pki.certificateToPem(cert));
 }
 
 /** Subject of a worker's or manager's certificate. */
@@ -236,18 +283,21 @@ export function clusterAuthoritySubject(clusterId: string): CertificateSubject {
 }
 
 /**
- * Signs a worker's or manager's request with an intermediate CA. Returns the chain that the holder
- * presents: leaf, then intermediate CA.
+ * Signs a worker's or manager's request with an intermediate CA. A worker's certificate is valid
+ * for clients only and has no names, so that nobody takes a worker for a manager. Returns the chain
+ * that the holder presents: leaf, then intermediate CA.
  */
 export async function signNode(
   authority: KeyPair,
   order: Omit<SigningParameters, 'subject' | 'usage'> & { readonly identity: PeerIdentity },
 ): Promise<string> {
   const { identity, ...rest } = order;
+  const isManager = identity.role === 'manager';
   const leaf = await signRequest(authority, {
     ...rest,
     subject: nodeSubject(identity),
-    usage: 'peer',
+    alternativeNames: isManager ? order.alternativeNames : [],
+    usage: isManager ? 'peer' : 'client',
   });
   return leaf + authority.cert;
 }

@@ -78,7 +78,6 @@ export interface JoinRequest {
   readonly request: string;
   /** Node name; unique in the cluster. */
   readonly name: string;
-  readonly alternativeNames: readonly string[];
 }
 
 export interface JoinResponse {

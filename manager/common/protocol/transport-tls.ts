@@ -11,9 +11,7 @@ export interface TlsMaterial {
 
 /** Fields of a peer's certificate that identify the peer and its signer. */
 export type PeerCertificateFields = Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_to'> &
-  Partial<
-    Pick<DetailedPeerCertificate, 'raw' | 'serialNumber' | 'subjectaltname' | 'issuerCertificate'>
-  >;
+  Partial<Pick<DetailedPeerCertificate, 'raw' | 'serialNumber' | 'issuerCertificate'>>;
 
 /**
  * TLS options for clients and servers. Session tickets are disabled, because a resumed session

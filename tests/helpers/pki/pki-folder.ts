@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { CertificateKeyPaths } from '../../../manager/common/pki/pki-files.js';
 import { replaceFile, replaceKeyPair } from '../../../manager/common/pki/pki-files.js';
-import { createPrivateKey, createRequest, signNode } from '../../../manager/common/pki/pki.js';
+import {
+  createPrivateKey,
+  createRequest,
+  nodeSubject,
+  signRequest,
+} from '../../../manager/common/pki/pki.js';
 import type { TestPki } from './pki.js';
 
 /** A temporary folder, removed after the test. */
@@ -20,7 +25,8 @@ export interface PkiPaths extends CertificateKeyPaths {
 
 /**
  * Writes the certificate and key files of a manager or worker. The certificate is valid for another
- * `aliveMs`, less than a third of its life, so it is due for renewal.
+ * `aliveMs`, less than a third of its life, so it is due for renewal. As in earlier versions, that
+ * of a worker has names and may be used by a server.
  */
 export async function writeNode(
   folder: string,
@@ -35,14 +41,15 @@ export async function writeNode(
   };
   const key = await createPrivateKey();
   const now = Date.now();
-  const cert = await signNode(pki.authority, {
+  const leaf = await signRequest(pki.authority, {
     request: await createRequest(key, nodeId),
-    identity: { clusterId: 'c1', role, nodeId },
+    subject: nodeSubject({ clusterId: 'c1', role, nodeId }),
+    usage: 'peer',
     alternativeNames: ['127.0.0.1', 'localhost'],
     validity: { notBefore: new Date(now - 3 * aliveMs), notAfter: new Date(now + aliveMs) },
   });
   await replaceFile(paths.ca, pki.ca, 0o644);
-  await replaceKeyPair(paths, { cert, key });
+  await replaceKeyPair(paths, { cert: leaf + pki.authority.cert, key });
   return paths;
 }
 

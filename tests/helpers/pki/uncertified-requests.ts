@@ -45,6 +45,7 @@ export async function sendJoin(
     secret,
     request,
     name: 'fresh',
+    // Earlier versions sent the names that they wanted.
     alternativeNames: ['10.0.0.9'],
     ...changes,
   };

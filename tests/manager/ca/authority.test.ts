@@ -31,11 +31,13 @@ test('a certificate is backdated by an hour, a short one by its lifetime', async
   t.deepEqual(await validity(60_000), [-60_000, 60_000]);
 });
 
-test('the chain is the leaf with the identity and names of the order, then the CA', async (t) => {
+test("a manager's chain is the leaf with the identity and names of the order, then the CA", async (t) => {
   const authority = new ClusterAuthority(pki.authority);
-  const order = { request, identity, alternativeNames: ['10.0.0.1', 'node-1'], lifetimeMs: 60_000 };
+  const manager = { clusterId: 'c1', role: 'manager', nodeId: 'm1' } as const;
+  const alternativeNames = ['10.0.0.1', 'node-1'];
+  const order = { request, identity: manager, alternativeNames, lifetimeMs: 60_000 };
   const [leaf, issuer, ...rest] = certificatesOf(await authority.sign(order, second));
-  t.is(leaf?.subject, 'CN=w1\nOU=worker\nO=c1');
+  t.is(leaf?.subject, 'CN=m1\nOU=manager\nO=c1');
   t.is(leaf?.subjectAltName, 'IP Address:10.0.0.1, DNS:node-1');
   t.is(issuer?.toString(), authority.cert);
   t.deepEqual(rest, []);

@@ -79,7 +79,7 @@ test('requests are signed in their order, for the ordered days and names', async
   const now = new Date(Math.floor(Date.now() / 1000) * 1000);
   const nodes = ['n1', 'n2'].map((nodeId) => ({
     request,
-    identity: { clusterId: 'c1', role: 'worker', nodeId } as const,
+    identity: { clusterId: 'c1', role: 'manager', nodeId } as const,
     alternativeNames: [`${nodeId}.example`],
     days: 2,
   }));

@@ -181,6 +181,28 @@ test('a certificate has the subject, names and usage of its order', async (t) =>
   t.true(authority.verify(createPublicKey(root.key)));
 });
 
+test("a worker's certificate is for clients only and has no names, whatever was ordered", async (t) => {
+  const root = await userAuthority();
+  const cluster = await clusterAuthority(root, 'c1');
+  const { cert, key } = await node(cluster, { clusterId: 'c1', role: 'worker', nodeId: 'w1' });
+  const leaf = new X509Certificate(cert);
+  t.is(leaf.subject, 'CN=w1\nOU=worker\nO=c1');
+  t.is(leaf.subjectAltName, undefined);
+  t.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.2']);
+  const server = tls.createServer({ cert, key, ca: root.cert });
+  server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const client = tls.connect({
+    ca: root.cert,
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    checkServerIdentity: () => undefined,
+  });
+  const [error] = (await once(client, 'error')) as [Error];
+  t.regex(error.message, /unsuitable certificate purpose|unsupported certificate purpose/);
+});
+
 test('a request that is not signed by its own key is rejected', async (t) => {
   const root = await userAuthority();
   const key = await createPrivateKey();
