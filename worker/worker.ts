@@ -155,6 +155,7 @@ export class Worker {
       containers,
       executor,
       actions: new TaskActions({
+        clock,
         executor,
         access,
         dataPlane,
@@ -205,7 +206,7 @@ export class Worker {
       },
       onChange: (received) => this.#assignments.update(received),
       onFence: () => this.#assignments.fence(),
-      call: workerCalls({ engine, tasks, processes }),
+      call: workerCalls({ engine, tasks, processes, clock }),
       renewCertificate: () => credentials?.renewNow(),
       refuseAuthorities: (ids) => credentials?.refuse(ids),
       serveStream: (opened, signal) => serveStream(streams, opened, signal),

@@ -6,7 +6,7 @@ import type { AssignedTask } from '../../manager/common/protocol/assignments.js'
 import type { ObservedContainer } from '../../worker/executor/executor.js';
 import { isLiveContainer } from '../../worker/executor/executor.js';
 import type { ActionSubject } from '../../worker/tasks/actions.js';
-import type { TaskAction } from '../../worker/tasks/step.js';
+import type { TaskAction } from '../../worker/tasks/task-action.js';
 import { restartsAfterExit, outcomeOf } from './run-outcome.js';
 import type { Tally } from './tally.js';
 
@@ -100,7 +100,7 @@ export class SimulatedEngine {
 
   /** Carries out an action of a task's step. Rejects with the errors of the engine's client. */
   async perform(
-    action: Exclude<TaskAction, 'adopt'>,
+    action: TaskAction,
     { task, seen, leaders }: ActionSubject,
     signal: AbortSignal,
   ): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../manager/common/base/clock.js';
+import { keptTasks } from '../helpers/fakes/kept-tasks.js';
 import { silentLogger } from '../helpers/fakes/silent-logger.js';
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
 import type { TaskStatus } from '../../manager/common/model/task.js';
@@ -11,7 +12,6 @@ import type {
 import { applyChange } from '../../worker/assignments/apply-change.js';
 import type { ObservedContainer, ContainerCache } from '../../worker/executor/executor.js';
 import { Reporter } from '../../worker/session/reporter.js';
-import type { PersistedTasks } from '../../worker/tasks/persisted-tasks.js';
 import type { Adoption } from '../../worker/tasks/local-state.js';
 import { TaskSet } from '../../worker/tasks/task-set.js';
 import type { SimulatedEngine } from './engine.js';
@@ -27,39 +27,6 @@ export class WorkerDisk {
     for (const [id, { containerId }] of this.adopted) if (containerId === container.id) return id;
     return container.taskId;
   }
-}
-
-/** The worker's kept state, without files. */
-function keptOn(
-  disk: WorkerDisk,
-): Pick<PersistedTasks, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'> {
-  const adopterOf = (containerId: string): TaskId | undefined => {
-    for (const [id, adoption] of disk.adopted) if (adoption.containerId === containerId) return id;
-    return undefined;
-  };
-  return {
-    adopterOf,
-    of(taskId) {
-      const ended = disk.ended.get(taskId);
-      const adopted = disk.adopted.get(taskId);
-      return { ...(ended && { ended }), ...(adopted && { adopted }) };
-    },
-    end(taskId, status) {
-      disk.ended.set(taskId, status);
-      return Promise.resolve();
-    },
-    adopt(taskId, adoption) {
-      const former = adopterOf(adoption.containerId);
-      if (former !== undefined) disk.adopted.delete(former);
-      disk.adopted.set(taskId, adoption);
-      return Promise.resolve();
-    },
-    forget(taskId) {
-      disk.ended.delete(taskId);
-      disk.adopted.delete(taskId);
-      return Promise.resolve();
-    },
-  };
 }
 
 /** The worker's view of the engine; it does not change while the engine does not answer. */
@@ -163,7 +130,7 @@ export class SimulatedWorker {
       actions: {
         perform: (action, subject, _progress, signal) => engine.perform(action, subject, signal),
       },
-      kept: keptOn(disk),
+      kept: keptTasks(disk),
       clock,
       log: silentLogger,
       report: (report) => this.#reporter.update(report),

@@ -1,3 +1,4 @@
+import type { Clock } from '../../manager/common/base/clock.js';
 import { decode } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
@@ -17,6 +18,7 @@ export interface CallDependencies {
   };
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
+  readonly clock: Clock;
 }
 
 type Handlers = {
@@ -52,7 +54,7 @@ export function workerCalls(
   };
 }
 
-function callHandlers({ engine, tasks, processes }: CallDependencies): Handlers {
+function callHandlers({ engine, tasks, processes, clock }: CallDependencies): Handlers {
   const { control, access, imageStore, transfer, volumes, foreign } = engine;
   const containerId = (taskId: TaskId): string => tasks.container(taskId).id;
   return {
@@ -62,9 +64,9 @@ function callHandlers({ engine, tasks, processes }: CallDependencies): Handlers 
       const { preStop = [], postStart = [] } = runner.task?.spec.container ?? {};
       await runner.runExclusive(async () => {
         const id = containerId(taskId);
-        await runHooks(access, id, preStop, { kind: 'pre_stop', signal });
+        await runHooks(access, id, preStop, { kind: 'pre_stop', clock, signal });
         await control.restart(id, graceMs, signal);
-        await runHooks(access, id, postStart, { kind: 'post_start', signal });
+        await runHooks(access, id, postStart, { kind: 'post_start', clock, signal });
       });
       return null;
     },

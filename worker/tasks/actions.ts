@@ -1,5 +1,6 @@
+import { withDeadline } from '../../manager/common/base/cancellation.js';
+import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError } from '../../manager/common/base/errors.js';
-import type { ContainerSpec } from '../../manager/common/model/container.js';
 import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import type { DataPlane } from '../executor/data-plane.js';
 import type {
@@ -12,7 +13,8 @@ import type {
 } from '../executor/executor.js';
 import { Semaphore } from './semaphore.js';
 import { runHooks, type HookKind } from './hooks.js';
-import { stopGraceMs, type TaskAction, type ObservedLeader } from './step.js';
+import { stopGraceMs, type ObservedLeader } from './step.js';
+import type { TaskAction } from './task-action.js';
 
 export interface ActionSubject {
   readonly task: AssignedTask | undefined;
@@ -27,6 +29,7 @@ type Handler = (
 ) => Promise<void>;
 
 export interface TaskActionDependencies {
+  readonly clock: Clock;
   readonly executor: TaskExecutor;
   /** Runs hooks. */
   readonly access: Pick<ContainerAccess, 'exec'>;
@@ -52,7 +55,7 @@ export class TaskActions {
   readonly #deps: TaskActionDependencies;
   readonly #gate = new Semaphore(maxConcurrent);
   readonly #stopGate = new Semaphore(maxConcurrentStops);
-  readonly #handlers: Readonly<Record<Exclude<TaskAction, 'adopt'>, Handler>> = {
+  readonly #handlers: Readonly<Record<TaskAction, Handler>> = {
     prepare: (subject, progress, signal) => this.#prepare(subject, progress, signal),
     create: (subject, _progress, signal) => this.#create(subject, signal),
     start: (subject, _progress, signal) => this.#start(subject, signal),
@@ -67,7 +70,7 @@ export class TaskActions {
   }
 
   async perform(
-    action: Exclude<TaskAction, 'adopt'>,
+    action: TaskAction,
     subject: ActionSubject,
     progress: ProgressCallback,
     signal: AbortSignal,
@@ -101,8 +104,9 @@ export class TaskActions {
     const inputs = await this.#inputs(task, subject.leaders, signal);
     const { executor } = this.#deps;
     const { engineRestart } = task.spec.container;
-    const hadRestartDisabled = task.adopts !== undefined && startsWithEngine({ engineRestart });
-    if (hadRestartDisabled) await executor.setRestart(container.id, engineRestart, signal);
+    // The stop of an adopted container has disabled its restart policy.
+    if (task.adopts !== undefined && startsWithEngine(task))
+      await executor.setRestart(container.id, engineRestart, signal);
     // A start is not cancelled either: the engine continues with it, and the running container
     // would be considered exited.
     await this.#gate.run(() => executor.start(container.id, task, inputs, neverAborts), signal);
@@ -113,7 +117,8 @@ export class TaskActions {
     const { postStart, preStop } = required(subject.task, 'task').spec.container;
     const hooks = (kind === 'post_start' ? postStart : preStop) ?? [];
     const { id } = required(subject.seen, 'container');
-    await runHooks(this.#deps.access, id, hooks, { kind, signal });
+    const { access, clock } = this.#deps;
+    await runHooks(access, id, hooks, { kind, clock, signal });
   }
 
   async #stop({ task, seen }: ActionSubject, signal: AbortSignal): Promise<void> {
@@ -121,7 +126,7 @@ export class TaskActions {
     const { id } = required(seen, 'container');
     const keepContainer = task !== undefined && task.desired !== 'remove';
     await this.#stopGate.run(async () => {
-      if (keepContainer && startsWithEngine(task.spec.container)) {
+      if (keepContainer && startsWithEngine(task)) {
         await executor.setRestart(id, { name: 'no' }, signal);
       }
       await executor.stop(id, stopGraceMs(task), signal);
@@ -169,19 +174,15 @@ export class TaskActions {
     signal: AbortSignal,
   ): Promise<readonly EngineAttachment[]> {
     if (task.spec.container.networkMode.kind !== 'networks') return [];
-    const { dataPlane } = this.#deps;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(networkDeadlineMs)]);
+    const { dataPlane, clock } = this.#deps;
     return await Promise.all(
       task.attachments.map(async (attachment) => {
-        const { engineNetwork } = await dataPlane
-          .ready(attachment.networkId, deadline)
-          .catch((error: unknown) => {
-            if (signal.aborted || !deadline.aborted) throw error;
-            throw new AppError(
-              'timeout',
-              `network ${attachment.network} is not ready on this node; retrying`,
-            );
-          });
+        const message = `network ${attachment.network} is not ready on this node; retrying`;
+        const late = (): AppError => new AppError('timeout', message);
+        const { engineNetwork } = await withDeadline(
+          { clock, limitMs: networkDeadlineMs, signal, late },
+          (limited) => dataPlane.ready(attachment.networkId, limited),
+        );
         const { driverOpts } =
           task.spec.networks.find(({ network }) => network === attachment.network) ?? {};
         return {
@@ -213,8 +214,8 @@ export class TaskActions {
  * True for restart policy `always`: a restarting engine starts the container even after an explicit
  * stop.
  */
-function startsWithEngine({ engineRestart }: Pick<ContainerSpec, 'engineRestart'>): boolean {
-  return engineRestart.name === 'always';
+function startsWithEngine({ spec }: AssignedTask): boolean {
+  return spec.container.engineRestart.name === 'always';
 }
 
 function required<Value>(value: Value | undefined, name: string): Value {

@@ -1,3 +1,5 @@
+import { withDeadline } from '../../manager/common/base/cancellation.js';
+import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { HookSpec } from '../../manager/common/model/container.js';
 import type { ContainerAccess, RunningProcess } from '../executor/executor.js';
@@ -6,10 +8,10 @@ import { processOutput } from '../executor/demux.js';
 export type HookKind = 'post_start' | 'pre_stop';
 
 /**
- * Time limit of one hook. A hook that exceeds it counts as failed, but may continue in its
+ * Time limit of one hook, in minutes. A hook that exceeds it counts as failed, but may continue in its
  * container.
  */
-const hookDeadlineMs = 10 * 60_000;
+const hookMinutes = 10;
 /** Bytes kept from the end of a hook's output for the error message. */
 const tailBytes = 4_096;
 
@@ -21,20 +23,15 @@ export async function runHooks(
   access: Pick<ContainerAccess, 'exec'>,
   containerId: string,
   hooks: readonly HookSpec[],
-  options: { readonly kind: HookKind; readonly signal: AbortSignal },
+  options: { readonly kind: HookKind; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<void> {
+  const { kind, clock, signal } = options;
+  const message = `${kind} hook timed out after ${hookMinutes} minutes`;
+  const late = (): AppError => new AppError('internal', message);
   for (const hook of hooks) {
-    const deadline = AbortSignal.timeout(hookDeadlineMs);
-    try {
-      await runHook(access, containerId, hook, {
-        kind: options.kind,
-        signal: AbortSignal.any([options.signal, deadline]),
-      });
-    } catch (error) {
-      if (!deadline.aborted || options.signal.aborted) throw error;
-      const minutes = String(hookDeadlineMs / 60_000);
-      throw new AppError('internal', `${options.kind} hook timed out after ${minutes} minutes`);
-    }
+    await withDeadline({ clock, limitMs: hookMinutes * 60_000, signal, late }, (limited) =>
+      runHook(access, containerId, hook, { kind, signal: limited }),
+    );
   }
 }
 

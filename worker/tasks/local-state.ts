@@ -1,6 +1,7 @@
 import { stateRank, type TaskState } from '../../manager/common/model/task-state.js';
 import type { TaskStatus } from '../../manager/common/model/task.js';
 import { isLiveContainer, type ObservedContainer } from '../executor/executor.js';
+import type { TaskAction } from './task-action.js';
 
 /** A container that was created for another task and is adopted by this one. */
 export interface Adoption {
@@ -45,6 +46,8 @@ export interface LocalTaskState {
   /** Consecutive starts that the engine rejected. */
   readonly startFailures: number;
   readonly startError?: string;
+  /** The action that is being retried, and its last error. */
+  readonly retried?: { readonly action: TaskAction; readonly error: string };
   /** Restarts from before the engine reset its counter. */
   readonly restartsBefore: number;
 }
@@ -100,8 +103,8 @@ export function applyObservation(
 /** The task status to report. */
 export function statusOf(memory: LocalTaskState, seen: ObservedContainer | undefined): TaskStatus {
   if (memory.ended !== undefined) return memory.ended;
-  const { state, at, startError } = memory;
-  const base = { state, at, ...(startError === undefined ? {} : { error: startError }) };
+  const { state, at } = memory;
+  const base = { state, at, ...errorOf(memory) };
   if (seen === undefined) return { ...base, message: memory.message };
   const started = isLiveContainer(seen) ? seen.startedAt : undefined;
   return {
@@ -118,6 +121,11 @@ export function statusOf(memory: LocalTaskState, seen: ObservedContainer | undef
     ...(seen.health === undefined || started === undefined ? {} : { health: seen.health }),
     ...(seen.state === 'paused' ? { paused: true } : {}),
   };
+}
+
+function errorOf({ startError, retried }: LocalTaskState): Pick<TaskStatus, 'error'> {
+  const error = startError ?? retried?.error;
+  return error === undefined ? {} : { error };
 }
 
 /** Fields that do not change as long as a container exists. */

@@ -3,7 +3,7 @@ import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
-import { isTerminal } from '../../manager/common/model/task-state.js';
+import type { TaskState } from '../../manager/common/model/task-state.js';
 import type { TaskStatus } from '../../manager/common/model/task.js';
 import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
 import {
@@ -11,6 +11,7 @@ import {
   type ProgressCallback,
   type ObservedContainer,
 } from '../executor/executor.js';
+import type { ActionSubject } from './actions.js';
 import { attachWait } from './attach-wait.js';
 import {
   newLocalState,
@@ -20,7 +21,9 @@ import {
   type Adoption,
   type LocalTaskState,
 } from './local-state.js';
-import { nextStep, type TaskAction, type ObservedLeader, type TaskStep } from './step.js';
+import { isUnwanted } from './conflicts.js';
+import { nextStep, type ObservedLeader, type StepInput, type TaskStep } from './step.js';
+import type { TaskAction } from './task-action.js';
 
 /** Dependencies of a runner, provided by task-set.ts. */
 export interface TaskRunnerDependencies {
@@ -33,12 +36,8 @@ export interface TaskRunnerDependencies {
   /** True while a container runs that must be removed before the task is started. */
   isBlocked(task: AssignedTask): boolean;
   perform(
-    action: Exclude<TaskAction, 'adopt'>,
-    subject: {
-      readonly task: AssignedTask | undefined;
-      readonly seen: ObservedContainer | undefined;
-      readonly leaders: readonly ObservedLeader[];
-    },
+    action: TaskAction,
+    subject: ActionSubject,
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void>;
@@ -48,6 +47,10 @@ export interface TaskRunnerDependencies {
   rememberAdoption(taskId: TaskId, adoption: Adoption): Promise<void>;
   /** Called when the task has left the set and nothing of it is left on this node. */
   finished(taskId: TaskId): void;
+}
+
+interface Ended {
+  readonly state: Extract<TaskState, 'complete' | 'shutdown' | 'failed' | 'rejected'>;
 }
 
 /** Reconciles one task with its desired state: observe, choose a step, act, report. */
@@ -93,8 +96,7 @@ export class TaskRunner {
   /** Sets the assignment; undefined if the task has left the set. */
   assign(task: AssignedTask | undefined): void {
     this.#task = task;
-    const unwanted = task === undefined || task.desired === 'shutdown' || task.desired === 'remove';
-    if (unwanted) this.#interruptible?.abort();
+    if (task === undefined || isUnwanted(task)) this.#interruptible?.abort();
     this.#loop.trigger();
   }
 
@@ -137,7 +139,6 @@ export class TaskRunner {
 
   async stop(): Promise<void> {
     this.#cancelTimer();
-    this.#interruptible?.abort();
     await this.#loop.stop();
   }
 
@@ -146,11 +147,6 @@ export class TaskRunner {
     const turn = before.then(work);
     this.#turns = turn.catch(() => undefined);
     await turn;
-  }
-
-  #noteWait(step: TaskStep & { kind: 'wait' }): void {
-    if (step.for !== attachWait || this.#memory.attachWaitSince !== undefined) return;
-    this.#memory = { ...this.#memory, attachWaitSince: this.#deps.clock.elapsed() };
   }
 
   #observe(): void {
@@ -166,21 +162,24 @@ export class TaskRunner {
       signal.throwIfAborted();
       if (!this.#deps.engineAnswers()) return;
       this.#observe();
-      const step = nextStep(this.#input());
+      const input = this.#input();
+      const step = nextStep(input);
+      this.#dropError(step);
       if (step.kind === 'act') {
-        await this.#act(step, signal);
+        await this.#act(step, input, signal);
+      } else if (step.kind === 'adopt') {
+        await this.#adopt(step);
       } else if (step.kind === 'end') {
         await this.#end(step);
       } else {
-        if (step.kind === 'wait') this.#noteWait(step);
-        if (step.kind === 'wait') this.#wait(step.until);
+        if (step.kind === 'wait') this.#wait(step);
         else if (this.#task === undefined) this.#deps.finished(this.id);
         return;
       }
     }
   }
 
-  #input(): Parameters<typeof nextStep>[0] {
+  #input(): StepInput & ActionSubject {
     const task = this.#task;
     const adoptable = task?.adopts === undefined ? undefined : this.#deps.containerOf(task.adopts);
     const seen = this.#deps.containerOf(this.id);
@@ -190,56 +189,43 @@ export class TaskRunner {
       seen,
       memory: this.#memory,
       isBlocked: mayStart && this.#deps.isBlocked(task),
-      ...(adoptable === undefined ? {} : { adoptable }),
+      adoptable,
       leaders: task === undefined ? [] : this.#deps.leadersOf(task),
       now: this.#deps.clock.elapsed(),
     };
   }
 
-  #wait(until: number | undefined): void {
-    if (until === undefined) return;
-    const delayMs = Math.max(0, until - this.#deps.clock.elapsed());
-    this.#cancelTimer = this.#deps.clock.after(delayMs, () => {
+  #wait(step: TaskStep & { kind: 'wait' }): void {
+    const now = this.#deps.clock.elapsed();
+    if (step.for === attachWait)
+      this.#memory = { ...this.#memory, attachWaitSince: this.#memory.attachWaitSince ?? now };
+    if (step.until === undefined) return;
+    this.#cancelTimer = this.#deps.clock.after(step.until - now, () => {
       this.#loop.trigger();
     });
   }
 
-  async #act(step: TaskStep & { kind: 'act' }, signal: AbortSignal): Promise<void> {
-    const { action, cause } = step;
+  async #act(
+    { action, cause }: TaskStep & { kind: 'act' },
+    subject: ActionSubject,
+    signal: AbortSignal,
+  ): Promise<void> {
     this.#deps.log.debug(`${action}: ${cause}`, { task: this.id });
-    if (action === 'adopt') {
-      await this.#adopt();
-      return;
-    }
-    const seen = this.#deps.containerOf(this.id);
-    this.#before(action, seen);
+    this.#before(action, subject.seen);
     const interrupt = new AbortController();
-    // Stop and remove continue even if the desired state changes.
-    if (!this.#isUninterruptible(action)) {
-      this.#interruptible = interrupt;
-    }
+    this.#interruptible = isInterruptible(action) ? interrupt : undefined;
+    const aborted = AbortSignal.any([signal, interrupt.signal]);
+    const progress = (message: string): void => {
+      this.#setMessage(message);
+    };
     try {
-      const task = this.#task;
-      const leaders = task === undefined ? [] : this.#deps.leadersOf(task);
-      await this.#deps.perform(
-        action,
-        { task, seen, leaders },
-        (message) => {
-          this.#setMessage(message);
-        },
-        AbortSignal.any([signal, interrupt.signal]),
-      );
+      await this.#deps.perform(action, subject, progress, aborted);
       this.#after(action);
     } catch (error) {
-      if (interrupt.signal.aborted && !signal.aborted) return;
+      // The error is the effect of the interruption, whatever its kind.
+      if (aborted.aborted) return;
       await this.#failed(action, error);
-    } finally {
-      this.#interruptible = undefined;
     }
-  }
-
-  #isUninterruptible(action: TaskAction): boolean {
-    return action === 'before-stop' || action === 'stop' || action === 'remove';
   }
 
   #before(action: TaskAction, seen: ObservedContainer | undefined): void {
@@ -256,7 +242,7 @@ export class TaskRunner {
           ...this.#memory,
           lastStartAt: this.#deps.clock.elapsed(),
           restartsBefore,
-          postStartPending: (this.#task?.spec.container.postStart?.length ?? 0) > 0,
+          postStartPending: (this.#task?.spec.container.postStart ?? []).length > 0,
           preStopDone: false,
         },
         'starting',
@@ -274,14 +260,22 @@ export class TaskRunner {
   }
 
   #setMessage(message: string): void {
-    this.#memory = { ...this.#memory, message };
+    const { retried: _retried, ...memory } = this.#memory;
+    this.#memory = { ...memory, message };
     this.#observe();
   }
 
-  async #adopt(): Promise<void> {
-    const from = this.#task?.adopts;
-    const container = from === undefined ? undefined : this.#deps.containerOf(from);
-    if (container === undefined) return;
+  /** Drops the error of a retried action once another step follows. */
+  #dropError(step: TaskStep): void {
+    const { retried, ...memory } = this.#memory;
+    if (retried === undefined) return;
+    if (step.kind === 'act' && step.action === retried.action) return;
+    this.#memory = memory;
+    this.#observe();
+  }
+
+  async #adopt({ container, cause }: TaskStep & { kind: 'adopt' }): Promise<void> {
+    this.#deps.log.debug(`adopt: ${cause}`, { task: this.id });
     const adopted: Adoption = {
       containerId: container.id,
       ...(container.finishedAt === undefined ? {} : { finishedAt: container.finishedAt }),
@@ -308,7 +302,10 @@ export class TaskRunner {
       return;
     }
     if (temporary || action === 'stop' || action === 'remove') {
-      if (isAppError(error) && error.kind !== 'cancelled') this.#setMessage(message);
+      if (isAppError(error) && error.kind !== 'cancelled') {
+        this.#memory = { ...this.#memory, retried: { action, error: message } };
+        this.#observe();
+      }
       throw error;
     }
     if (action === 'start' && this.#memory.state === 'running') {
@@ -340,12 +337,16 @@ export class TaskRunner {
     });
   }
 
-  async #finish(outcome: Omit<TaskStatus, 'containerId'>): Promise<void> {
+  async #finish(outcome: Omit<TaskStatus, 'containerId' | 'state'> & Ended): Promise<void> {
     const { startedAt: _startedAt, health: _health, paused: _paused, ...last } = this.status;
     const ended: TaskStatus = { ...last, ...outcome };
-    if (!isTerminal(ended.state)) throw new Error(`task ${this.id} cannot end as ${ended.state}`);
     await this.#deps.rememberEnd(this.id, ended);
-    this.#memory = { ...this.#memory, state: ended.state, ended };
+    this.#memory = { ...this.#memory, ended };
     this.#observe();
   }
+}
+
+/** Stop and remove continue even if the desired state changes. */
+function isInterruptible(action: TaskAction): boolean {
+  return action !== 'before-stop' && action !== 'stop' && action !== 'remove';
 }

@@ -6,21 +6,12 @@ import type { AssignedTask } from '../../manager/common/protocol/assignments.js'
 import { isLiveContainer, type ObservedContainer } from '../executor/executor.js';
 import { attachDeadline, attachLimitMs, attachWait } from './attach-wait.js';
 import type { LocalTaskState } from './local-state.js';
-
-/** An action on a task's container; actions run one at a time. */
-export type TaskAction =
-  | 'prepare'
-  | 'create'
-  | 'adopt'
-  | 'start'
-  /** Runs the user's post_start hooks. */
-  | 'after-start'
-  | 'before-stop'
-  | 'stop'
-  | 'remove';
+import type { TaskAction } from './task-action.js';
 
 export type TaskStep =
   | { readonly kind: 'act'; readonly action: TaskAction; readonly cause: string }
+  /** Takes over the container of a former task. */
+  | { readonly kind: 'adopt'; readonly container: ObservedContainer; readonly cause: string }
   /** Waits for a change, or until this time. */
   | { readonly kind: 'wait'; readonly for: string; readonly until?: number }
   /** Ends the task. */
@@ -39,7 +30,7 @@ export interface StepInput {
   readonly seen: ObservedContainer | undefined;
   readonly memory: LocalTaskState;
   /** Container to adopt, as long as it exists. */
-  readonly adoptable?: ObservedContainer;
+  readonly adoptable?: ObservedContainer | undefined;
   /** Containers of the services whose namespaces or volumes it shares. */
   readonly leaders?: readonly ObservedLeader[];
   /**
@@ -121,7 +112,8 @@ function creation(input: StepInput, task: AssignedTask): TaskStep {
   }
   if (adoptable !== undefined) {
     if (isLiveContainer(adoptable)) return { kind: 'wait', for: 'the previous task to end' };
-    return act('adopt', `adopts the container of ${String(task.adopts)}`);
+    const cause = `adopts the container of ${String(task.adopts)}`;
+    return { kind: 'adopt', container: adoptable, cause };
   }
   if (!memory.prepared) return act('prepare', 'image, volumes and networks');
   const absent = leaders.find(({ seen }) => seen === undefined);
@@ -212,11 +204,8 @@ function start(input: StepInput, task: AssignedTask, cause: string): TaskStep {
  * Earliest time of the next start: a manually stopped container restarts after a second, failed
  * starts back off.
  */
-function restartBackoffEnd(memory: LocalTaskState): number {
-  if (memory.lastStartAt === undefined) return 0;
-  const failures = memory.startFailures;
-  const wait = failures === 0 ? 1_000 : backoffMs({ firstMs: 1_000, maxMs: 30_000 }, failures, 1);
-  return memory.lastStartAt + wait;
+function restartBackoffEnd({ lastStartAt = -Infinity, startFailures }: LocalTaskState): number {
+  return lastStartAt + backoffMs({ firstMs: 1_000, maxMs: 30_000 }, startFailures, 1);
 }
 
 function exitOf(seen: ObservedContainer | undefined): {

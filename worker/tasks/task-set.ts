@@ -1,3 +1,4 @@
+import { withDeadline } from '../../manager/common/base/cancellation.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
@@ -67,20 +68,23 @@ export class TaskSet {
       (container) => isLiveContainer(container) && !wanted.has(this.#ownerOf(container)),
     );
     if (orphans.length === 0) return;
-    const signal = AbortSignal.timeout(isolateDeadlineMs);
-    const since = clock.now();
+    const { signal } = new AbortController();
+    const late = (): AppError => new AppError('timeout', 'the engine does not answer');
+    const since = clock.elapsed();
     await Promise.all(
-      orphans.map(async (container) => {
+      orphans.map(async ({ id, name }) => {
         try {
-          await executor.isolate(container.id, signal);
+          await withDeadline({ clock, limitMs: isolateDeadlineMs, signal, late }, (limited) =>
+            executor.isolate(id, limited),
+          );
         } catch (error) {
-          log.warn(`cannot isolate orphaned container ${container.name}: ${messageOf(error)}`);
+          log.warn(`cannot isolate orphaned container ${name}: ${messageOf(error)}`);
         }
       }),
     );
     log.info('orphaned containers disconnected from their networks', {
       count: orphans.length,
-      ms: clock.now() - since,
+      ms: Math.round(clock.elapsed() - since),
     });
   }
 

@@ -44,6 +44,36 @@ export async function untilAborted<Result>(
   }
 }
 
+export interface Deadline {
+  readonly clock: Clock;
+  readonly limitMs: number;
+  /** The caller's signal, which cancels the work earlier. */
+  readonly signal: AbortSignal;
+  /** The error of work that fails after its deadline. */
+  readonly late: () => Error;
+}
+
+/**
+ * Runs `work` with a signal that aborts after `limitMs` or with the caller's signal. Work that then
+ * fails rejects with the error of `late`, or with its own error if the caller has cancelled it.
+ */
+export async function withDeadline<Result>(
+  { clock, limitMs, signal, late }: Deadline,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const deadline = new AbortController();
+  const cancel = clock.after(limitMs, () => {
+    deadline.abort();
+  });
+  try {
+    return await work(AbortSignal.any([signal, deadline.signal]));
+  } catch (error) {
+    throw deadline.signal.aborted && !signal.aborted ? late() : error;
+  } finally {
+    cancel();
+  }
+}
+
 /** A promise that is settled from outside. */
 export interface Deferred<Result> {
   readonly promise: Promise<Result>;

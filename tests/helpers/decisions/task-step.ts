@@ -1,5 +1,9 @@
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { EngineRestart } from '../../../manager/common/model/container.js';
+import type {
+  ContainerSpec,
+  EngineRestart,
+  HookSpec,
+} from '../../../manager/common/model/container.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import {
@@ -46,3 +50,12 @@ export const prepared: LocalTaskState = {
 };
 
 export const ran: LocalTaskState = { ...prepared, state: 'running' };
+
+export const always: EngineRestart = { name: 'always' };
+export const hook: HookSpec = { command: ['true'], privileged: false, env: {} };
+
+/** A task whose container has these fields. */
+export function taskWith(container: Partial<ContainerSpec>): AssignedTask {
+  const base = task();
+  return { ...base, spec: { ...base.spec, container: { ...base.spec.container, ...container } } };
+}

@@ -19,6 +19,11 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** Number of timers that have neither fired nor been cancelled. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
   /** Fires the timers due within `ms`, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -97,7 +97,6 @@ function perform(
 ): ObservedContainer | undefined {
   switch (step.action) {
     case 'prepare':
-    case 'adopt':
     case 'after-start':
     case 'before-stop':
       return container;

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { isAppError } from '../../../manager/common/base/errors.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 import { answeringEngine } from '../../helpers/fakes/engine-health.js';
 import { workerCalls } from '../../../worker/session/calls.js';
 import { OpenProcesses } from '../../../worker/session/served-stream.js';
@@ -9,6 +10,7 @@ const call = workerCalls({
   engine: { health: answeringEngine } as never,
   tasks: {} as never,
   processes: new OpenProcesses(),
+  clock: new ManualClock(),
 });
 
 async function failureOf(name: string, args: object): Promise<string> {

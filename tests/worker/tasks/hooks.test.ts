@@ -3,6 +3,7 @@ import test from 'ava';
 import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { ContainerAccess } from '../../../worker/executor/executor.js';
 import { runHooks } from '../../../worker/tasks/hooks.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 
 interface Played {
   readonly status: number;
@@ -37,6 +38,7 @@ function player(plays: readonly Played[]) {
 }
 
 const never = new AbortController().signal;
+const clock = new ManualClock();
 const hook = (...command: string[]) => ({ command, privileged: false, env: {} });
 
 test('hooks run one after another with their user, directory and environment', async (t) => {
@@ -54,7 +56,7 @@ test('hooks run one after another with their user, directory and environment', a
       },
       hook('c'),
     ],
-    { kind: 'post_start', signal: never },
+    { kind: 'post_start', clock, signal: never },
   );
   t.deepEqual(
     asked.map(({ command }) => command),
@@ -68,6 +70,7 @@ test('the first failing hook is reported with its status and last line and stops
   const { executor, asked } = player([{ status: 3, says: 'one\nno such table\n' }]);
   const run = runHooks(executor, 'c1', [hook('a'), hook('b')], {
     kind: 'pre_stop',
+    clock,
     signal: never,
   });
   await t.throwsAsync(run, { message: 'pre_stop hook exited with status 3: no such table' });
@@ -80,6 +83,7 @@ test('a cancelled hook does not count as failed', async (t) => {
   abort.abort();
   const run = runHooks(executor, 'c1', [hook('a')], {
     kind: 'post_start',
+    clock,
     signal: abort.signal,
   });
   const error: unknown = await t.throwsAsync(run, { any: true });

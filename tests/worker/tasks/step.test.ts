@@ -1,5 +1,4 @@
 import test from 'ava';
-import type { EngineRestart } from '../../../manager/common/model/container.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import { type ObservedContainer } from '../../../worker/executor/executor.js';
 import {
@@ -13,9 +12,16 @@ import {
   type TaskStep,
   type StepInput,
 } from '../../../worker/tasks/step.js';
-import { now, task, seen, prepared, ran } from '../../helpers/decisions/task-step.js';
-
-const always: EngineRestart = { name: 'always' };
+import {
+  always,
+  hook,
+  now,
+  task,
+  taskWith,
+  seen,
+  prepared,
+  ran,
+} from '../../helpers/decisions/task-step.js';
 
 function describe(step: TaskStep): string {
   if (step.kind === 'act') return step.action;
@@ -79,6 +85,109 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
     'a container killed by a user is not restarted',
     { task: task({}, always), seen: seen('exited'), memory: { ...ran, killedAt: now - 100 } },
     'end failed 1',
+  ],
+  [
+    'a kill counts for ten seconds',
+    { task: task({}, always), seen: seen('exited'), memory: { ...ran, killedAt: now - 9_999 } },
+    'end failed 1',
+  ],
+  [
+    'and no longer',
+    { task: task({}, always), seen: seen('exited'), memory: { ...ran, killedAt: now - 10_000 } },
+    'start',
+  ],
+  [
+    'policy unless-stopped restarts an exited container',
+    { task: task({}, { name: 'unless-stopped' }), seen: seen('exited'), memory: ran },
+    'start',
+  ],
+  [
+    'policy unless-stopped recreates a removed container',
+    { task: task({}, { name: 'unless-stopped' }), memory: ran },
+    'create',
+  ],
+  [
+    'policy on-failure restarts without a limit',
+    { task: task({}, { name: 'on-failure' }), seen: seen('exited', { restarts: 50 }), memory: ran },
+    'start',
+  ],
+  [
+    'zero retries of policy on-failure mean no limit',
+    {
+      task: task({}, { name: 'on-failure', maxRetries: 0 }),
+      seen: seen('exited', { restarts: 50 }),
+      memory: ran,
+    },
+    'start',
+  ],
+  [
+    'policy on-failure restarts up to its maximum retries',
+    {
+      task: task({}, { name: 'on-failure', maxRetries: 2 }),
+      seen: seen('exited', { restarts: 1 }),
+      memory: ran,
+    },
+    'start',
+  ],
+  [
+    'policy on-failure does not recreate a removed container',
+    { task: task({}, { name: 'on-failure' }), memory: ran },
+    'end failed -',
+  ],
+  [
+    'a task that should complete is not restarted',
+    { task: task({ desired: 'complete' }, always), seen: seen('exited'), memory: ran },
+    'end failed 1',
+  ],
+  [
+    'an engine error makes exit code 0 a failure',
+    { seen: seen('exited', { exitCode: 0, error: 'no such device' }), memory: ran },
+    'end failed 0',
+  ],
+  ['a paused container is left alone', { seen: seen('paused'), memory: ran }, 'wait'],
+  [
+    'hooks of a paused container wait',
+    { seen: seen('paused'), memory: { ...ran, postStartPending: true } },
+    'wait',
+  ],
+  ['the engine may finish its own removal', { seen: seen('removing'), memory: ran }, 'wait'],
+  ['a removal by the engine is not repeated', { task: undefined, seen: seen('removing') }, 'wait'],
+  [
+    'an ended task without a container is done when it is removed',
+    {
+      task: task({ desired: 'remove' }),
+      memory: { ...ran, ended: { state: 'failed', at: now, message: '' } },
+    },
+    'done',
+  ],
+  [
+    'a task that was prepared but lost its container before the start ends as failed',
+    { memory: { ...prepared, state: 'ready' } },
+    'end failed -',
+  ],
+  [
+    'a task that was prepared in an earlier run of the worker creates its container',
+    { memory: { ...prepared, state: 'accepted' } },
+    'create',
+  ],
+  [
+    'failed starts back off up to thirty seconds',
+    {
+      task: task({}, always),
+      seen: seen('exited'),
+      memory: { ...ran, lastStartAt: now, startFailures: 20 },
+    },
+    'wait until +30000',
+  ],
+  [
+    'a start is due exactly at the end of its delay',
+    { task: task({ startDelayMs: 500 }), seen: seen('created'), now: now + 500 },
+    'start',
+  ],
+  [
+    'a restart is due exactly at the end of its back-off',
+    { task: task({}, always), seen: seen('exited'), memory: { ...ran, lastStartAt: now - 1_000 } },
+    'start',
   ],
   [
     'a kill that did not end the container is ignored later',
@@ -173,12 +282,7 @@ for (const [title, given, expected] of cases) {
 }
 
 test('a task that shares a network namespace waits for the leader to exist, then to run', (t) => {
-  const base = task();
-  const container = {
-    ...base.spec.container,
-    networkMode: { kind: 'service', service: 'vpn' } as const,
-  };
-  const sharer = { ...base, spec: { ...base.spec, container } };
+  const sharer = taskWith({ networkMode: { kind: 'service', service: 'vpn' } });
   const ask = (given: Partial<StepInput>): string =>
     describe(nextStep({ task: sharer, seen: undefined, memory: prepared, now, ...given }));
   const vpn = (leader: ObservedContainer | undefined): Partial<StepInput> => ({
@@ -186,6 +290,7 @@ test('a task that shares a network namespace waits for the leader to exist, then
   });
   t.is(ask(vpn(undefined)), 'wait');
   t.is(ask(vpn(seen('created'))), 'create');
+  t.is(ask({ ...vpn(undefined), seen: seen('created') }), 'wait');
   t.is(ask({ ...vpn(seen('created')), seen: seen('created') }), 'wait');
   t.is(ask({ ...vpn(seen('running')), seen: seen('created') }), 'start');
 });
@@ -199,10 +304,7 @@ test('a task is started only after conflicting containers have ended, other acti
 });
 
 test('hooks run once after a start and once before a stop, and delay the running state', (t) => {
-  const base = task();
-  const hook = { command: ['true'], privileged: false, env: {} };
-  const container = { ...base.spec.container, postStart: [hook], preStop: [hook] };
-  const hooked = { ...base, spec: { ...base.spec, container } };
+  const hooked = taskWith({ postStart: [hook], preStop: [hook] });
   const ask = (memory: LocalTaskState, changes: Partial<AssignedTask> = {}): string =>
     describe(nextStep({ task: { ...hooked, ...changes }, seen: seen('running'), memory, now }));
   const due: LocalTaskState = { ...prepared, postStartPending: true };
@@ -214,6 +316,8 @@ test('hooks run once after a start and once before a stop, and delay the running
   t.is(ask({ ...ran, preStopDone: true }, shutdown), 'stop');
   t.is(ask(ran, { desired: 'remove' }), 'before-stop');
   t.is(ask(due, shutdown), 'stop', 'what was never up has nothing to put in order');
+  const paused = { task: { ...hooked, ...shutdown }, seen: seen('paused'), memory: ran, now };
+  t.is(describe(nextStep(paused)), 'stop', 'a paused container runs no hook');
 });
 
 test('volumes_from needs the other container to exist, running or not', (t) => {
@@ -238,4 +342,34 @@ test('the stop grace period is the user’s timeout, or else that of the spec', 
   t.is(stopGraceMs(task({ stopTimeoutMs: 0 })), 0);
   t.is(stopGraceMs(task({ stopTimeoutMs: ofSpec + 1 })), ofSpec + 1);
   t.is(stopGraceMs(undefined), 10_000, 'what nobody knows has the engine’s own grace');
+});
+
+test('the end of a task has the exit code and the error of its container, if it has them', (t) => {
+  const end = (container: ObservedContainer | undefined): TaskStep =>
+    nextStep({ task: task({ desired: 'shutdown' }), seen: container, memory: ran, now });
+  const shutdown = { kind: 'end', state: 'shutdown', message: 'shut down' } as const;
+  t.deepEqual(end(undefined), shutdown);
+  t.deepEqual(end(seen('created')), shutdown);
+  t.deepEqual(end(seen('exited', { exitCode: 2, error: 'oom' })), {
+    ...shutdown,
+    exitCode: 2,
+    error: 'oom',
+  });
+});
+
+test('an exit without a code is called unknown', (t) => {
+  const { exitCode: _exitCode, ...container } = seen('exited');
+  const step = nextStep({ task: task(), seen: container, memory: ran, now });
+  t.deepEqual(step, { kind: 'end', state: 'failed', message: 'exited (unknown)' });
+});
+
+test('every leader must run before a start', (t) => {
+  const leader = (state: ObservedContainer['state']) => ({
+    tie: { service: state, shares: 'ipc' } as const,
+    seen: seen(state),
+  });
+  const ask = (leaders: StepInput['leaders'] & object): string =>
+    describe(nextStep({ task: task(), seen: seen('created'), memory: prepared, leaders, now }));
+  t.is(ask([leader('running'), leader('exited')]), 'wait');
+  t.is(ask([leader('running'), leader('running')]), 'start');
 });

@@ -1,0 +1,10 @@
+/** An action on a task's container; actions run one at a time. */
+export type TaskAction =
+  | 'prepare'
+  | 'create'
+  | 'start'
+  /** Runs the user's post_start hooks. */
+  | 'after-start'
+  | 'before-stop'
+  | 'stop'
+  | 'remove';
