@@ -52,7 +52,7 @@ export class Dispatcher {
     const { store, clock, log, clusterId } = options;
     const { view } = store;
     const write = backgroundWrite(store, log);
-    const workers = new Sessions(view, options.newId);
+    const workers = new Sessions(view, options.newId, clock);
     const sessions = (): Iterable<WorkerSession> => workers.all();
     const isConnected = (nodeId: NodeId): boolean => workers.isConnected(nodeId);
     this.#options = options;
@@ -186,7 +186,7 @@ export class Dispatcher {
     const { hasUnknownTasks } = await this.#nodes.admit(hello, role);
     this.#sessions.closePrevious(nodeId);
     if (hasUnknownTasks) this.#leases.waitForCleanUp(nodeId);
-    const session = new WorkerSession(connection, hello, clock.elapsed(), peer);
+    const session = new WorkerSession(connection, hello, peer, clock);
     this.#sessions.add(session);
     this.#monitor.connected(nodeId);
     const refusedAuthorities = this.certificates.refusedAuthorities();

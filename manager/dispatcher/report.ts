@@ -1,6 +1,6 @@
 import type { NodeId } from '../common/model/ids.js';
 import type { Task, TaskStatus } from '../common/model/task.js';
-import { isTerminal, canTransition, stateRank } from '../common/model/task-state.js';
+import { canTransition, isTerminal } from '../common/model/task-state.js';
 
 /**
  * Returns the task after a worker's report; undefined if the report is ignored: the task is
@@ -14,8 +14,7 @@ export function applyReport(
 ): Task | undefined {
   if (task?.nodeId !== nodeId) return undefined;
   const { state } = task.status;
-  if (isTerminal(state) || stateRank(status.state) < stateRank(state)) return undefined;
-  if (!canTransition(state, status.state, 'dispatcher')) return undefined;
+  if (isTerminal(state) || !canTransition(state, status.state, 'dispatcher')) return undefined;
   if (sameStatus(task.status, status)) return undefined;
   return { ...task, status };
 }

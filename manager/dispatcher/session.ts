@@ -1,3 +1,4 @@
+import type { Clock } from '../common/base/clock.js';
 import type { Decoder } from '../common/base/decode.js';
 import { decode } from '../common/base/decode.js';
 import { AppError, toAppError } from '../common/base/errors.js';
@@ -41,9 +42,11 @@ export class WorkerSession {
   /** Networks that its engine refuses to remove; undefined before the first report. */
   stuckNetworks: readonly StuckRemoval[] | undefined;
   volumes: readonly string[];
+  /** Monotonic time, ms. */
   readonly startedAt: number;
   /** Whether the node's engine last answered its worker. */
   engine: EngineState;
+  readonly #clock: Clock;
   readonly #ended = new AbortController();
   readonly #calls = new Map<number, OpenCall>();
   #lastCallId = 0;
@@ -51,8 +54,8 @@ export class WorkerSession {
   constructor(
     connection: Connection,
     hello: Extract<WorkerMessage, { kind: 'hello' }>,
-    startedAt: number,
     peer: Peer,
+    clock: Clock,
   ) {
     this.connection = connection;
     this.peer = peer;
@@ -60,7 +63,8 @@ export class WorkerSession {
     this.nodeName = hello.name;
     this.networks = hello.networks;
     this.volumes = hello.volumes;
-    this.startedAt = startedAt;
+    this.#clock = clock;
+    this.startedAt = clock.elapsed();
     this.engine = hello.engine ?? 'answering';
   }
 
@@ -96,7 +100,7 @@ export class WorkerSession {
       const end = (): void => {
         this.#calls.delete(callId);
         signal.removeEventListener('abort', abort);
-        clearTimeout(timer);
+        cancelDeadline();
       };
       const fail = (error: AppError): void => {
         end();
@@ -106,9 +110,9 @@ export class WorkerSession {
       const abort = (): void => {
         fail(new AppError('cancelled', `${name} on node ${this.nodeName} was cancelled`));
       };
-      const timer = setTimeout(() => {
+      const cancelDeadline = this.#clock.after(callDeadlineMs, () => {
         fail(new AppError('timeout', `node ${this.nodeName} did not answer ${name} in time`));
-      }, callDeadlineMs);
+      });
       this.#calls.set(callId, {
         resolve: (result) => {
           end();

@@ -1,3 +1,4 @@
+import type { Clock } from '../common/base/clock.js';
 import { AppError } from '../common/base/errors.js';
 import { silentEngineError } from '../common/model/silent-engine.js';
 import type { NewId } from '../common/base/random.js';
@@ -22,9 +23,9 @@ export class Sessions implements WorkerCalls {
   readonly #byNode = new Map<NodeId, WorkerSession>();
   readonly #streams: WorkerStreams;
 
-  constructor(view: StoreView, newId: NewId) {
+  constructor(view: StoreView, newId: NewId, clock: Clock) {
     this.#view = view;
-    this.#streams = new WorkerStreams(newId);
+    this.#streams = new WorkerStreams(newId, clock);
   }
 
   get(nodeId: NodeId): WorkerSession | undefined {

@@ -10,7 +10,8 @@ export class Throttle {
   readonly #work: () => Promise<void> | void;
   #cancel: (() => void) | undefined;
   #running: Promise<void> | undefined;
-  #again = false;
+  /** The longest delay of the pokes during a run; undefined if there were none. */
+  #againAfterMs: number | undefined;
   #stopped = false;
   #lastAt = -Infinity;
 
@@ -24,7 +25,7 @@ export class Throttle {
   poke(delayMs = 0): void {
     if (this.#stopped || this.#cancel !== undefined) return;
     if (this.#running !== undefined) {
-      this.#again = true;
+      this.#againAfterMs = Math.max(this.#againAfterMs ?? 0, delayMs);
       return;
     }
     const wait = Math.max(delayMs, this.#lastAt + this.#tickMs - this.#clock.elapsed(), 0);
@@ -50,10 +51,9 @@ export class Throttle {
       await this.#work();
     } finally {
       this.#running = undefined;
-      if (this.#again) {
-        this.#again = false;
-        this.poke();
-      }
+      const delayMs = this.#againAfterMs;
+      this.#againAfterMs = undefined;
+      if (delayMs !== undefined) this.poke(delayMs);
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../common/base/clock.js';
 import { AppError } from '../common/base/errors.js';
 import type { NewId } from '../common/base/random.js';
 import type { NodeId } from '../common/model/ids.js';
@@ -16,10 +17,12 @@ interface PendingStream {
 /** Streams that workers were asked to open, keyed by one-time id, until the worker dials back. */
 export class WorkerStreams {
   readonly #newId: NewId;
+  readonly #clock: Clock;
   readonly #pending = new Map<string, PendingStream>();
 
-  constructor(newId: NewId) {
+  constructor(newId: NewId, clock: Clock) {
     this.#newId = newId;
+    this.#clock = clock;
   }
 
   open(
@@ -33,7 +36,7 @@ export class WorkerStreams {
         this.#pending.delete(streamId);
         signal.removeEventListener('abort', abort);
         session.ended.removeEventListener('abort', disconnected);
-        clearTimeout(timer);
+        cancelDeadline();
       };
       const fail = (error: AppError): void => {
         end();
@@ -44,12 +47,12 @@ export class WorkerStreams {
           new AppError('cancelled', `opening a stream to node ${session.nodeName} was cancelled`),
         );
       };
-      const timer = setTimeout(() => {
+      const cancelDeadline = this.#clock.after(dialBackMs, () => {
         const seconds = dialBackMs / 1000;
         fail(
           new AppError('timeout', `node ${session.nodeName} opened no stream within ${seconds} s`),
         );
-      }, dialBackMs);
+      });
       const disconnected = (): void => {
         fail(new AppError('unavailable', `node ${session.nodeName} has disconnected`));
       };

@@ -2,22 +2,14 @@ import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { CertificateSigner } from '../../../manager/dispatcher/certificates.js';
 import { WorkerCertificates } from '../../../manager/dispatcher/certificates.js';
-import { WorkerSession } from '../../../manager/dispatcher/session.js';
 import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import { aSession, type FakeSession } from '../../helpers/fakes/worker-session.js';
 import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 
-interface Posted {
-  readonly session: WorkerSession;
-  readonly posted: unknown[];
-}
+type Posted = Pick<FakeSession, 'session' | 'posted'>;
 
 function sessionOf(nodeId: string, authority = 'old'): Posted {
-  const posted: unknown[] = [];
-  const connection = { post: (text: string) => posted.push(JSON.parse(text)) };
-  const hello = { nodeId, name: `name-${nodeId}`, networks: [], volumes: [] };
-  const peer = { clusterId: 'c1', role: 'worker', nodeId, authority };
-  const session = new WorkerSession(connection as never, hello as never, 0, peer as never);
-  return { session, posted };
+  return aSession(nodeId, { authority, hello: { name: `name-${nodeId}` } });
 }
 
 interface Stage {
