@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { StoreBackend } from '../../../manager/store/backend.js';
+import { openConsul } from '../../../manager/store/consul/consul.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
+import { MemoryKv } from '../../helpers/fakes/memory-kv.js';
 import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { testBackend } from '../../helpers/stores/backend-conformance.js';
 
@@ -24,4 +26,19 @@ testBackend(test, {
     return backend;
   },
   reopen: (backend) => openEmbedded(folders.get(backend) ?? ''),
+});
+
+const stores = new Map<StoreBackend, MemoryKv>();
+
+async function openInMemory(kv: MemoryKv): Promise<StoreBackend> {
+  const cluster = { id: 'c1', name: 'test' };
+  const backend = await openConsul({ client: kv, prefix: 'shoal', cluster, owner: 'm1' });
+  stores.set(backend, kv);
+  return backend;
+}
+
+testBackend(test, {
+  name: 'consul in memory',
+  create: () => openInMemory(new MemoryKv()),
+  reopen: (backend) => openInMemory(stores.get(backend) ?? new MemoryKv()),
 });
