@@ -1,28 +1,20 @@
+import type { Fields } from '../../manager/common/base/decode.js';
 import { isOurBridge } from '../plan/names.js';
 import type { ObservedBridge } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
-import {
-  objectListField,
-  parseRecords,
-  requiredCount,
-  stringField,
-  stringListField,
-} from './json.js';
+import { objectListField, requiredCount, stringField, stringListField } from './json.js';
 
-/** Lists bridges with their addresses. */
-export const listBridges = ['ip', '-j', 'addr', 'show', 'type', 'bridge'] as const;
-
-export function parseBridges(text: string): Map<string, ObservedBridge> {
+/** Selects Shoal's bridges, with their addresses, from the records of all links. */
+export function parseBridges(links: readonly Fields[]): Map<string, ObservedBridge> {
   const bridges = new Map<string, ObservedBridge>();
-  const source = listBridges.join(' ');
-  for (const link of parseRecords(text, source)) {
+  for (const link of links) {
     const name = stringField(link, 'ifname');
     if (name === undefined || !isOurBridge(name)) continue;
     const addresses = objectListField(link, 'addr_info')
       .filter((address) => stringField(address, 'family') === 'inet')
       .map(
         (address) =>
-          `${stringField(address, 'local') ?? ''}/${String(requiredCount(address, 'prefixlen', `${source}: ${name}`))}`,
+          `${stringField(address, 'local') ?? ''}/${String(requiredCount(address, 'prefixlen', `ip addr: ${name}`))}`,
       );
     bridges.set(name, {
       name,

@@ -1,16 +1,14 @@
+import type { Fields } from '../../manager/common/base/decode.js';
 import { isOurBridge, isOurVxlan } from '../plan/names.js';
-import { parseRecords, stringField } from './json.js';
-
-/** Lists all interfaces with their bridge; `ip -j link show` without details is cheap. */
-export const listLinks = ['ip', '-j', 'link', 'show'] as const;
+import { stringField } from './json.js';
 
 /**
- * Parses interface → bridge for ports of Shoal's bridges, and interface → undefined for interfaces
+ * Selects, from the records of all links, interface → bridge for ports of Shoal's bridges, and interface → undefined for interfaces
  * without a bridge. Ports of other bridges are omitted.
  */
-export function parseBridgePorts(text: string): Map<string, string | undefined> {
+export function parseBridgePorts(links: readonly Fields[]): Map<string, string | undefined> {
   const ports = new Map<string, string | undefined>();
-  for (const link of parseRecords(text, listLinks.join(' '))) {
+  for (const link of links) {
     const name = stringField(link, 'ifname');
     const master = stringField(link, 'master');
     if (name === undefined || isOurBridge(name)) continue;

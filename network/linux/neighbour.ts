@@ -1,14 +1,12 @@
+import type { Fields } from '../../manager/common/base/decode.js';
 import { isOurVxlan } from '../plan/names.js';
 import type { RemoteEntry } from '../plan/wanted.js';
-import { parseRecords, stringField } from './json.js';
+import { stringField } from './json.js';
 
-/** Lists permanent neighbour entries of all devices. */
-export const listNeighbours = ['ip', '-4', '-j', 'neigh', 'show', 'nud', 'permanent'] as const;
-
-/** Parses address → MAC for each Shoal VXLAN device. */
-export function parseNeighbours(text: string): Map<string, Map<string, string>> {
+/** Groups permanent neighbour entries by Shoal's VXLAN devices: address → MAC. */
+export function parseNeighbours(entries: readonly Fields[]): Map<string, Map<string, string>> {
   const devices = new Map<string, Map<string, string>>();
-  for (const entry of parseRecords(text, listNeighbours.join(' '))) {
+  for (const entry of entries) {
     const device = stringField(entry, 'dev');
     const address = stringField(entry, 'dst');
     if (device === undefined || address === undefined || !isOurVxlan(device)) continue;

@@ -2,14 +2,12 @@ import type { Fields } from '../../manager/common/base/decode.js';
 import { isOurVxlan, vxlanPort } from '../plan/names.js';
 import type { ObservedVxlan } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
-import { objectField, requiredCount, parseRecords, stringField, stringListField } from './json.js';
+import { objectField, requiredCount, stringField, stringListField } from './json.js';
 
-/** Lists VXLAN devices with their tunnel and bridge port attributes. */
-export const listVxlans = ['ip', '-j', '-d', 'link', 'show', 'type', 'vxlan'] as const;
-
-export function parseVxlans(text: string): Map<string, ObservedVxlan> {
+/** Selects Shoal's VXLAN devices, with tunnel and bridge port attributes, from all links. */
+export function parseVxlans(links: readonly Fields[]): Map<string, ObservedVxlan> {
   const vxlans = new Map<string, ObservedVxlan>();
-  for (const link of parseRecords(text, listVxlans.join(' '))) {
+  for (const link of links) {
     const name = stringField(link, 'ifname');
     if (name !== undefined && isOurVxlan(name)) vxlans.set(name, seenVxlan(name, link));
   }
@@ -17,7 +15,7 @@ export function parseVxlans(text: string): Map<string, ObservedVxlan> {
 }
 
 function seenVxlan(name: string, link: Fields): ObservedVxlan {
-  const source = `${listVxlans.join(' ')}: ${name}`;
+  const source = `ip link: ${name}`;
   const info = objectField(link, 'linkinfo');
   const tunnel = objectField(info, 'info_data');
   const port = objectField(info, 'info_slave_data');

@@ -1,15 +1,22 @@
 import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import { readAcceptRules } from '../linux/engine-firewall.js';
-import { listBridges, parseBridges } from '../linux/bridge.js';
+import { parseBridges } from '../linux/bridge.js';
+import type { KernelDump } from '../linux/dump.js';
+import { dumpKernel } from '../linux/dump.js';
 import { listFdb, parseFdb } from '../linux/fdb.js';
-import { listLinks, parseBridgePorts } from '../linux/link.js';
-import { listNeighbours, parseNeighbours } from '../linux/neighbour.js';
+import { parseBridgePorts } from '../linux/link.js';
+import { parseNeighbours } from '../linux/neighbour.js';
 import { readRulesetMark } from '../linux/nft.js';
 import { run } from '../linux/run.js';
-import { listVxlans, parseVxlans } from '../linux/vxlan.js';
+import { parseVxlans } from '../linux/vxlan.js';
 import type { ObservedState } from '../plan/observed.js';
 import type { BridgeNetworks, ObservedBridgeNetwork } from '../plan/bridge-networks.js';
+
+export interface Observation {
+  readonly seen: ObservedState;
+  readonly kernel: KernelDump;
+}
 
 /**
  * Observes Shoal's objects in the kernel and the engine. An unreachable engine is reported as
@@ -19,29 +26,25 @@ export async function observe(
   bridges: BridgeNetworks,
   log: Logger,
   signal: AbortSignal,
-): Promise<ObservedState> {
-  const dump = (argv: readonly string[]): Promise<string> => run(argv, { signal });
-  const [bridgeText, vxlanText, linkText, fdbText, neighbourText, rulesetMark, passes, engine] =
-    await Promise.all([
-      dump(listBridges),
-      dump(listVxlans),
-      dump(listLinks),
-      dump(listFdb),
-      dump(listNeighbours),
-      rulesetMarkOrNone(signal),
-      readAcceptRules(signal),
-      engineNetworks(bridges, log, signal),
-    ]);
-  return {
-    bridges: parseBridges(bridgeText),
-    vxlans: parseVxlans(vxlanText),
-    ports: parseBridgePorts(linkText),
+): Promise<Observation> {
+  const [kernel, fdbText, rulesetMark, acceptRules, engine] = await Promise.all([
+    dumpKernel(signal),
+    run(listFdb, { signal }),
+    rulesetMarkOrNone(signal),
+    readAcceptRules(signal),
+    engineNetworks(bridges, log, signal),
+  ]);
+  const seen = {
+    bridges: parseBridges(kernel.links),
+    vxlans: parseVxlans(kernel.links),
+    ports: parseBridgePorts(kernel.links),
     fdb: parseFdb(fdbText),
-    neighbours: parseNeighbours(neighbourText),
+    neighbours: parseNeighbours(kernel.neighbours),
     rulesetMark,
-    acceptRules: passes,
+    acceptRules,
     engine,
   };
+  return { seen, kernel };
 }
 
 async function rulesetMarkOrNone(signal: AbortSignal): Promise<string | undefined> {

@@ -8,7 +8,7 @@ import type { NetworkView, StuckRemoval } from '../../manager/common/model/netwo
 import { KernelMonitor } from '../linux/monitor.js';
 import { deleteTable } from '../linux/nft.js';
 import { raiseNeighbourLimits } from '../linux/sysctl.js';
-import { readUplink } from '../linux/uplink.js';
+import { findUplink } from '../linux/uplink.js';
 import type { Change } from '../plan/change.js';
 import { describeNetworkChange } from '../plan/change.js';
 import { diff, removeAll } from '../plan/diff.js';
@@ -145,11 +145,8 @@ export class Overlay {
     const { bridges, log } = this.#options;
     // The second round removes bridges whose networks were removed in the first.
     for (let round = 0; round < 2; round += 1) {
-      const problems = await applyChanges(
-        removeAll(await observe(bridges, log, signal)),
-        bridges,
-        signal,
-      );
+      const { seen } = await observe(bridges, log, signal);
+      const problems = await applyChanges(removeAll(seen), bridges, signal);
       const [first] = problems;
       if (first && round > 0) throw first.error;
     }
@@ -184,11 +181,8 @@ export class Overlay {
     signal: AbortSignal,
   ): Promise<{ readonly seen: ObservedState; readonly changes: readonly Change[] }> {
     const { bridges, address, log } = this.#options;
-    const [facts, seen] = await Promise.all([
-      readUplink(address, signal),
-      observe(bridges, log, signal),
-    ]);
-    const changes = diff(wantedState(view, facts), seen, this.#ports);
+    const { seen, kernel } = await observe(bridges, log, signal);
+    const changes = diff(wantedState(view, findUplink(address, kernel)), seen, this.#ports);
     this.#rememberPorts(seen);
     this.#counts.found(view, changes.length);
     return { seen, changes };

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { parseBridges } from '../../../network/linux/bridge.js';
-import { recorded } from '../../helpers/fakes/kernel-recording.js';
+import { recordedFields } from '../../helpers/fakes/kernel-recording.js';
 
-test('parseBridges returns only Shoal bridges, with their addresses', (t) => {
-  const bridges = parseBridges(recorded('addr-bridge'));
+test('parseBridges selects only Shoal bridges, with their addresses', (t) => {
+  const bridges = parseBridges(recordedFields('addr-bridge'));
   t.deepEqual([...bridges.keys()], ['sh5001', 'sh5002']);
   t.deepEqual(bridges.get('sh5001'), {
     name: 'sh5001',
@@ -15,7 +15,7 @@ test('parseBridges returns only Shoal bridges, with their addresses', (t) => {
 
 test('an address without a prefix length is refused', (t) => {
   const link = { ifname: 'sh5001', addr_info: [{ family: 'inet', local: '10.0.0.1' }] };
-  t.throws(() => parseBridges(JSON.stringify([link])), {
-    message: 'ip -j addr show type bridge: sh5001: prefixlen must be a non-negative integer',
+  t.throws(() => parseBridges([link]), {
+    message: 'ip addr: sh5001: prefixlen must be a non-negative integer',
   });
 });

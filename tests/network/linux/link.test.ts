@@ -1,16 +1,16 @@
 import test from 'ava';
 import { parseBridgePorts, removeLinkLine } from '../../../network/linux/link.js';
-import { recorded } from '../../helpers/fakes/kernel-recording.js';
+import { recordedFields } from '../../helpers/fakes/kernel-recording.js';
 
-test('parsePorts returns ports of Shoal bridges and interfaces without a bridge', (t) => {
-  const ports = parseBridgePorts(recorded('bridge-link'));
+test('parseBridgePorts selects ports of Shoal bridges and interfaces without a bridge', (t) => {
+  const ports = parseBridgePorts(recordedFields('bridge-link'));
   t.is(ports.get('veth27b170a'), 'sh5001');
-  const text = JSON.stringify([
+  const links = [
     { ifname: 'eth0' },
     { ifname: 'veth1', master: 'docker0' },
     { ifname: 'sh5001' },
-  ]);
-  t.deepEqual([...parseBridgePorts(text)], [['eth0', undefined]]);
+  ];
+  t.deepEqual([...parseBridgePorts(links)], [['eth0', undefined]]);
 });
 
 test('removeLinkLine rejects devices that Shoal does not own', (t) => {

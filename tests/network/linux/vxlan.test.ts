@@ -1,9 +1,9 @@
 import test from 'ava';
 import { parseVxlans } from '../../../network/linux/vxlan.js';
-import { recorded } from '../../helpers/fakes/kernel-recording.js';
+import { recordedFields } from '../../helpers/fakes/kernel-recording.js';
 
 test('parseVxlans returns the settings of the tunnel and of its bridge port', (t) => {
-  t.deepEqual(parseVxlans(recorded('link-vxlan')).get('shvx5001'), {
+  t.deepEqual(parseVxlans(recordedFields('link-vxlan')).get('shvx5001'), {
     name: 'shvx5001',
     vni: 5001,
     port: 4789,
@@ -19,8 +19,8 @@ test('parseVxlans returns the settings of the tunnel and of its bridge port', (t
 
 test('a device without VNI, port or MTU is refused', (t) => {
   const device = (data: object, mtu?: number) =>
-    JSON.stringify([{ ifname: 'shvx5001', mtu, linkinfo: { info_data: data } }]);
-  const source = 'ip -j -d link show type vxlan: shvx5001';
+    [{ ifname: 'shvx5001', mtu, linkinfo: { info_data: data } }];
+  const source = 'ip link: shvx5001';
   const needed = 'must be a non-negative integer';
   t.throws(() => parseVxlans(device({ port: 1 }, 1)), { message: `${source}: id ${needed}` });
   t.throws(() => parseVxlans(device({ id: 1 }, 1)), { message: `${source}: port ${needed}` });
