@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { isAppError } from '../../manager/common/base/errors.js';
 import { run, runUnchecked } from './run.js';
 
@@ -6,7 +7,7 @@ import { run, runUnchecked } from './run.js';
  * documentation, packet filtering). It exists only with the engine's iptables backend, not with its
  * nftables backend.
  */
-const chain = 'DOCKER-USER';
+export const engineChain = 'DOCKER-USER';
 
 const acceptRule = (bridge: string): readonly string[] => [
   '-i',
@@ -34,7 +35,7 @@ export async function readAcceptRules(
   signal: AbortSignal,
 ): Promise<ReadonlySet<string> | undefined> {
   try {
-    const { exitCode, stdout } = await runUnchecked(['iptables', '-w', '5', '-S', chain], {
+    const { exitCode, stdout } = await runUnchecked(['iptables', '-w', '5', '-S', engineChain], {
       signal,
     });
     return exitCode === 0 ? parseAcceptRules(stdout) : undefined;
@@ -49,9 +50,18 @@ export async function readAcceptRules(
  * one.
  */
 export async function addAcceptRule(bridge: string, signal: AbortSignal): Promise<void> {
-  await run(['iptables', '-w', '5', '-I', chain, ...acceptRule(bridge)], { signal });
+  await run(['iptables', '-w', '5', '-I', engineChain, ...acceptRule(bridge)], { signal });
 }
 
 export async function removeAcceptRule(bridge: string, signal: AbortSignal): Promise<void> {
-  await run(['iptables', '-w', '5', '-D', chain, ...acceptRule(bridge)], { signal });
+  await run(['iptables', '-w', '5', '-D', engineChain, ...acceptRule(bridge)], { signal });
+}
+
+/**
+ * Whether rules are in the kernel's legacy iptables tables, of which `nft monitor` reports no
+ * change. The kernel lists the tables in use (netfilter, ip_tables.c).
+ */
+export async function hasLegacyTables(): Promise<boolean> {
+  const tables = await readFile('/proc/net/ip_tables_names', 'utf8').catch(() => '');
+  return tables.trim() !== '';
 }

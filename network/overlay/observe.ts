@@ -1,6 +1,6 @@
 import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { readAcceptRules } from '../linux/engine-firewall.js';
+import { hasLegacyTables, readAcceptRules } from '../linux/engine-firewall.js';
 import { parseBridges } from '../linux/bridge.js';
 import type { KernelDump } from '../linux/dump.js';
 import { dumpKernel } from '../linux/dump.js';
@@ -16,6 +16,8 @@ import type { BridgeNetworks, ObservedBridgeNetwork } from '../plan/bridge-netwo
 export interface Observation {
   readonly seen: ObservedState;
   readonly kernel: KernelDump;
+  /** Whether iptables rules are in legacy tables, of which the kernel reports no change. */
+  readonly legacyTables: boolean;
 }
 
 /**
@@ -27,11 +29,12 @@ export async function observe(
   log: Logger,
   signal: AbortSignal,
 ): Promise<Observation> {
-  const [kernel, fdbText, rulesetMark, acceptRules, engine] = await Promise.all([
+  const [kernel, fdbText, rulesetMark, acceptRules, legacyTables, engine] = await Promise.all([
     dumpKernel(signal),
     run(listFdb, { signal }),
     rulesetMarkOrNone(signal),
     readAcceptRules(signal),
+    hasLegacyTables(),
     engineNetworks(bridges, log, signal),
   ]);
   const seen = {
@@ -44,7 +47,7 @@ export async function observe(
     acceptRules,
     engine,
   };
-  return { seen, kernel };
+  return { seen, kernel, legacyTables };
 }
 
 async function rulesetMarkOrNone(signal: AbortSignal): Promise<string | undefined> {

@@ -29,8 +29,6 @@ export interface OverlayOptions {
   readonly address: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Maximum interval between observations in milliseconds; defaults to 3 s. */
-  readonly resyncMs?: number;
 }
 
 /**
@@ -41,6 +39,12 @@ export type NetworksListener = (ids: readonly NetworkId[], stuck: readonly Stuck
 
 /** Time after which a refused removal is reported, ms: containers take a while to be removed. */
 const stuckMs = 20_000;
+
+/**
+ * Interval between observations (ms) while the kernel reports every change, and while it may not:
+ * a monitor process has ended, the engine does not answer, or its rules are in legacy tables.
+ */
+const resyncMs = { monitored: 15_000, unmonitored: 3_000 } as const;
 
 /**
  * Observations per turn: after applying changes the turn observes again, and applies what that
@@ -69,17 +73,19 @@ export class Overlay {
   #refused: ReadonlyMap<NetworkId, { readonly since: number; readonly problem: string }> =
     new Map();
   #stuck: readonly StuckRemoval[] = [];
+  /** Whether the last observation reached the engine and found no rules that no event reports. */
+  #isSeenInFull = false;
   #failures = 0;
   #cancelRetry: (() => void) | undefined;
 
   constructor(options: OverlayOptions) {
     this.#options = options;
-    const { clock, log, resyncMs = 3_000 } = options;
+    const { clock, log } = options;
     this.#loop = new ReconcileLoop({
       name: 'overlay',
       clock,
       log,
-      resyncMs,
+      resyncMs: () => (this.#isMonitored ? resyncMs.monitored : resyncMs.unmonitored),
       reconcile: (signal) => this.#turn(signal),
     });
     this.#monitor = new KernelMonitor({
@@ -88,6 +94,10 @@ export class Overlay {
         this.#loop.trigger();
       },
     });
+  }
+
+  get #isMonitored(): boolean {
+    return this.#monitor.isComplete && this.#isSeenInFull;
   }
 
   get counts(): OverlayCounters {
@@ -181,7 +191,8 @@ export class Overlay {
     signal: AbortSignal,
   ): Promise<{ readonly seen: ObservedState; readonly changes: readonly Change[] }> {
     const { bridges, address, log } = this.#options;
-    const { seen, kernel } = await observe(bridges, log, signal);
+    const { seen, kernel, legacyTables } = await observe(bridges, log, signal);
+    this.#isSeenInFull = seen.engine !== undefined && !legacyTables;
     const changes = diff(wantedState(view, findUplink(address, kernel)), seen, this.#ports);
     this.#rememberPorts(seen);
     this.#counts.found(view, changes.length);

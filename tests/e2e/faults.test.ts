@@ -257,7 +257,7 @@ machineTest('a returning machine never answers for tasks that were moved', async
   const where = async () =>
     (await cluster.ps([], front)).find(({ State }) => State === 'running')?.Node;
   const victim = machine((await where()) ?? '');
-  t.true(await answers(victim.address));
+  await waitFor('the published port to answer', () => answers(victim.address));
   await victim.kill();
   await waitFor('the task to run elsewhere', async () => {
     const now = await where();

@@ -11,8 +11,11 @@ export interface ReconcileLoopOptions {
    * One reconcile pass: observe, decide, write. The loop retries a pass that throws, with back-off.
    */
   readonly reconcile: (signal: AbortSignal) => Promise<void>;
-  /** Resync interval, ms: a pass runs this long after the last one even without a trigger. */
-  readonly resyncMs?: number;
+  /**
+   * Resync interval, ms, or a function that returns it after each pass: a pass runs this long after
+   * the last one even without a trigger.
+   */
+  readonly resyncMs?: number | (() => number);
   /**
    * Debounce: ms to collect triggers before a pass. 0 starts the pass in a microtask of the same
    * tick.
@@ -106,7 +109,8 @@ export class ReconcileLoop {
     }
     const { resyncMs } = this.#options;
     if (resyncMs !== undefined) {
-      this.#cancelTimer = this.#options.clock.after(resyncMs, () => {
+      const wait = typeof resyncMs === 'number' ? resyncMs : resyncMs();
+      this.#cancelTimer = this.#options.clock.after(wait, () => {
         this.#dirty = true;
         this.#begin();
       });

@@ -71,6 +71,20 @@ test('a failing pass is retried with growing delays until a pass succeeds', asyn
   await world.loop.stop();
 });
 
+test('the resync interval may differ after each pass', async (t) => {
+  let resyncMs = 500;
+  const world = loop({ resyncMs: () => resyncMs });
+  world.loop.start();
+  await nextTick();
+  resyncMs = 2_000;
+  await world.advance(500);
+  await world.advance(1_999);
+  t.deepEqual(world.turns, [0, 500]);
+  await world.advance(1);
+  t.deepEqual(world.turns, [0, 500, 2_500]);
+  await world.loop.stop();
+});
+
 test('an idle loop runs a pass every resync interval and none after it was stopped', async (t) => {
   const world = loop({ resyncMs: 500 });
   world.loop.start();
