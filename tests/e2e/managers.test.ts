@@ -109,14 +109,40 @@ interface EventLine {
   readonly id: string;
 }
 
+/** Whether an event is about anything but the networks that `openEvents` creates. */
+const isNoProbe = (line: string): boolean => (JSON.parse(line) as EventLine).type !== 'network';
+
+/** Starts `shoal events` and waits until it streams; `end` interrupts it and returns its output. */
+async function openEvents(): Promise<{ readonly end: () => Promise<string> }> {
+  const child = cluster.start(['events', '--json']);
+  const result = resultOf(child);
+  let isOpen = false;
+  child.stdout?.once('data', () => {
+    isOpen = true;
+  });
+  let probes = 0;
+  await waitFor('the stream of events to be open', async () => {
+    probes += 1;
+    await cluster.output(['network', 'create', `probe-${probes}`]);
+    return isOpen;
+  });
+  const names = Array.from({ length: probes }, (_, index) => `probe-${index + 1}`);
+  await cluster.output(['network', 'rm', ...names]);
+  return {
+    end: async () => {
+      child.kill('SIGINT');
+      return (await result).stdout;
+    },
+  };
+}
+
 const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
 
 managersTest('the next leader schedules after a leader failure, and containers stay', async (t) => {
   const before = await running(3);
   const first = await leader();
+  const live = await openEvents();
   const since = String(Math.floor(Date.now() / 1000));
-  const live = cluster.start(['events', '--json']);
-  const eventOutput = resultOf(live);
   await first.output(['systemctl', 'kill', '-s', 'KILL', 'shoal-manager']);
   const scaled = await cluster.run(['scale', 'redis-slave=2']);
   t.is(scaled.code, 0, scaled.stderr);
@@ -130,18 +156,17 @@ managersTest('the next leader schedules after a leader failure, and containers s
   await running(3);
   const eventArgs = ['events', '--json', '--since', since, '--until', '0s'];
   const kept = await waitFor('the last event to be stored', async () => {
-    const events = lines(await cluster.output(eventArgs));
+    const events = lines(await cluster.output(eventArgs)).filter(isNoProbe);
     const stopped = events.some((line) => (JSON.parse(line) as EventLine).action === 'stop');
     return stopped && events;
   });
-  live.kill('SIGINT');
-  const { stdout } = await eventOutput;
+  const streamed = lines(await live.end()).filter(isNoProbe);
   t.deepEqual(
-    lines(stdout).filter((line) => !kept.includes(line)),
+    streamed.filter((line) => !kept.includes(line)),
     [],
   );
   t.deepEqual(
-    kept.filter((line) => !lines(stdout).includes(line)),
+    kept.filter((line) => !streamed.includes(line)),
     [],
     'the stream open across the leader change misses no event',
   );

@@ -72,6 +72,14 @@ machineTest(
       }),
     );
     t.not(engines[0], engines[1]);
+    const [{ stdout: settings } = { stdout: 'no machine' }] = await Promise.all(
+      machines.map((machine) =>
+        machine.ssh([
+          'diff ~/.bashrc /usr/share/base-files/dot.bashrc; ls -d ~/.shoal ~/.docker /etc/shoal 2>/dev/null; true',
+        ]),
+      ),
+    );
+    t.is(settings, '', 'a machine has no settings of the host');
     const before = await Promise.all(machines.map(bootId));
     const restarted = await lab.up(2);
     t.deepEqual(await Promise.all(restarted.map(bootId)), before);
