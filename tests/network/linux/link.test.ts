@@ -5,11 +5,7 @@ import { recordedFields } from '../../helpers/fakes/kernel-recording.js';
 test('parseBridgePorts selects ports of Shoal bridges and interfaces without a bridge', (t) => {
   const ports = parseBridgePorts(recordedFields('bridge-link'));
   t.is(ports.get('veth27b170a'), 'sh5001');
-  const links = [
-    { ifname: 'eth0' },
-    { ifname: 'veth1', master: 'docker0' },
-    { ifname: 'sh5001' },
-  ];
+  const links = [{ ifname: 'eth0' }, { ifname: 'veth1', master: 'docker0' }, { ifname: 'sh5001' }];
   t.deepEqual([...parseBridgePorts(links)], [['eth0', undefined]]);
 });
 

@@ -18,8 +18,9 @@ test('parseVxlans returns the settings of the tunnel and of its bridge port', (t
 });
 
 test('a device without VNI, port or MTU is refused', (t) => {
-  const device = (data: object, mtu?: number) =>
-    [{ ifname: 'shvx5001', mtu, linkinfo: { info_data: data } }];
+  const device = (data: object, mtu?: number) => [
+    { ifname: 'shvx5001', mtu, linkinfo: { info_data: data } },
+  ];
   const source = 'ip link: shvx5001';
   const needed = 'must be a non-negative integer';
   t.throws(() => parseVxlans(device({ port: 1 }, 1)), { message: `${source}: id ${needed}` });
