@@ -46,11 +46,21 @@ export function failRequest(response: ServerResponse, error: AppError): void {
   answer(response, statusOf[error.kind], errorBody(error));
 }
 
-/** Refuses to upgrade a connection, and closes it. */
+/** Time for the client to read the reason of a refusal, ms. */
+const lingerMs = 1_000;
+
+/** Refuses to upgrade a connection, and closes it, also if the client keeps its end open. */
 export function failUpgrade(socket: Duplex, error: AppError): void {
   const body = JSON.stringify(errorBody(error));
   socket.end(
     `HTTP/1.1 ${statusOf[error.kind]} Refused\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  const destroy = (): void => {
+    clearTimeout(timer);
+    socket.destroy();
+  };
+  const timer = setTimeout(destroy, lingerMs);
+  // Unread input would turn the close into a reset, and the reason could get lost.
+  socket.once('end', destroy).resume();
 }

@@ -7,6 +7,8 @@ import { AppError } from '../common/base/errors.js';
 import { maxMessageBytes, WebSocketConnection } from '../common/protocol/transport-connection.js';
 import type { TlsMaterial } from '../common/protocol/transport-tls.js';
 import { tlsOptions } from '../common/protocol/transport-tls.js';
+import type { ConnectionLimits } from './connection-limits.js';
+import { defaultConnectionLimits, limitConnections } from './connection-limits.js';
 import type { RouterOptions } from './request-router.js';
 import { keepAliveMs, remoteOf, RequestRouter } from './request-router.js';
 
@@ -15,6 +17,8 @@ export interface ServeOptions<Identity> extends RouterOptions<Identity> {
   /** 0 picks a free port. */
   readonly port: number;
   readonly tls: TlsMaterial;
+  /** Replaces some of the default limits. */
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 export interface TransportServer {
@@ -37,7 +41,9 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     handshakeTimeout: 10_000,
     headersTimeout: 10_000,
     requestTimeout: 60_000,
+    connectionsCheckingInterval: 5_000,
   });
+  limitConnections(server, options.log, { ...defaultConnectionLimits, ...options.limits });
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
