@@ -8,6 +8,7 @@ import type { Decoder } from '../../manager/common/base/decode.js';
 import { decodeJson, object, optional, string } from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { peerIdentity } from '../../manager/common/pki/pki.js';
+import { verifiedTls } from '../../manager/common/protocol/transport-tls.js';
 import { serverIdentityCheck } from '../../manager/common/protocol/transport.js';
 
 /** PEM texts of a TLS client. */
@@ -55,7 +56,7 @@ export async function fetchEngineVersion(
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const { ca, cert, key } = credentials;
     const call = request(
-      { ...endpoint, path: '/version', ca, cert, key, agent: false, signal },
+      { ...endpoint, ...verifiedTls, path: '/version', ca, cert, key, agent: false, signal },
       resolve,
     );
     call.on('error', reject);
@@ -94,7 +95,15 @@ export async function checkManagerTls(
   const { ca, cert, key } = credentials;
   await new Promise<void>((resolve, reject) => {
     const socket = connectTls(
-      { ...endpoint, ca, cert, key, timeout: timeoutMs, checkServerIdentity: checkManager },
+      {
+        ...endpoint,
+        ...verifiedTls,
+        ca,
+        cert,
+        key,
+        timeout: timeoutMs,
+        checkServerIdentity: checkManager,
+      },
       () => {
         socket.destroy();
         resolve();

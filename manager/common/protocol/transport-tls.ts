@@ -14,6 +14,12 @@ export type PeerCertificateFields = Pick<PeerCertificate, 'subject' | 'issuer' |
   Partial<Pick<DetailedPeerCertificate, 'raw' | 'serialNumber' | 'issuerCertificate'>>;
 
 /**
+ * Every TLS client sets this: otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would
+ * accept any server.
+ */
+export const verifiedTls = { rejectUnauthorized: true } as const;
+
+/**
  * TLS options for clients and servers. Session tickets are disabled, because a resumed session
  * skips the certificate check.
  */
@@ -23,8 +29,14 @@ export function tlsOptions(material: TlsMaterial): {
   readonly key: string;
   readonly minVersion: 'TLSv1.3';
   readonly secureOptions: number;
+  readonly rejectUnauthorized: true;
 } {
-  return { ...material, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET };
+  return {
+    ...material,
+    ...verifiedTls,
+    minVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
 }
 
 const problems: Readonly<Record<string, (certificate: PeerCertificate, now: string) => string>> = {

@@ -16,6 +16,7 @@ import {
 } from '../../common/base/decode.js';
 import { AppError, messageOf } from '../../common/base/errors.js';
 import type { ConsulAddress } from '../../common/model/discovery.js';
+import { verifiedTls } from '../../common/protocol/transport-tls.js';
 import { isUnknownOutcome, toConsulError, isSafeToRetry, UnknownOutcomeError } from './errors.js';
 
 /**
@@ -121,7 +122,13 @@ export class ConsulClient {
         agent:
           tls === undefined
             ? new HttpAgent({ keepAlive: true })
-            : new HttpsAgent({ keepAlive: true, ca: tls.ca, cert: tls.cert, key: tls.key }),
+            : new HttpsAgent({
+                ...verifiedTls,
+                keepAlive: true,
+                ca: tls.ca,
+                cert: tls.cert,
+                key: tls.key,
+              }),
         ...(token === undefined ? {} : { defaults: { token } }),
       }),
     }));
