@@ -77,7 +77,7 @@ export class Dispatcher {
     this.#leases = new LeaseRelease({ view, clock, write, sessions });
     this.#monitor = this.#heartbeatMonitor();
     this.#engines = this.#engineSilence();
-    this.#images = new ImageDistributor({ view, calls: workers, log, isConnected });
+    this.#images = new ImageDistributor({ view, clock, calls: workers, log, isConnected });
     this.#volumes = new VolumeRemoval({ store, clock, log, calls: workers, isConnected });
   }
 

@@ -1,5 +1,8 @@
+import { untilAborted, withDeadline } from '../common/base/cancellation.js';
+import type { Clock } from '../common/base/clock.js';
 import { AppError, messageOf, toAppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
+import { Semaphore } from '../common/base/semaphore.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../common/protocol/frames.js';
@@ -19,6 +22,7 @@ const maxAtOnce = 4;
 
 export interface ImageDistributorOptions {
   readonly view: StoreView;
+  readonly clock: Clock;
   readonly calls: WorkerCalls;
   readonly log: Logger;
   readonly isConnected: (nodeId: NodeId) => boolean;
@@ -33,8 +37,7 @@ export interface ImageRequest {
 /** Copies images between nodes through this manager, so that a cluster needs no registry. */
 export class ImageDistributor {
   readonly #options: ImageDistributorOptions;
-  readonly #waiting: (() => void)[] = [];
-  #busy = 0;
+  readonly #transfers = new Semaphore(maxAtOnce);
 
   constructor(options: ImageDistributorOptions) {
     this.#options = options;
@@ -44,28 +47,33 @@ export class ImageDistributor {
    * Resolves with the name of the source node. Throws `not-found` if no reachable node has the
    * image.
    */
-  async copyImage(to: NodeId, wanted: ImageRequest, outer: AbortSignal): Promise<string> {
-    const signal = AbortSignal.any([outer, AbortSignal.timeout(transferMs)]);
-    await this.#acquireSlot(signal);
+  copyImage(to: NodeId, wanted: ImageRequest, outer: AbortSignal): Promise<string> {
+    const { clock } = this.#options;
+    const late = (): AppError =>
+      new AppError('timeout', `image ${wanted.image} to node ${this.#nameOf(to)}: timed out`);
+    return withDeadline({ clock, limitMs: transferMs, signal: outer, late }, (signal) =>
+      untilAborted(
+        this.#transfers.run(() => this.#copy(to, wanted, signal), signal),
+        signal,
+      ),
+    );
+  }
+
+  async #copy(to: NodeId, wanted: ImageRequest, signal: AbortSignal): Promise<string> {
+    const platform = wanted.platform ?? this.#platformOf(to);
+    const holders = await this.#holders(to, wanted.image, signal);
+    const source = selectImageSource(holders, platform);
+    if (source === undefined) throw noSourceError(wanted.image, platform, holders);
+    const known = await this.#knownLayers(source, to, signal);
     try {
-      const platform = wanted.platform ?? this.#platformOf(to);
-      const holders = await this.#holders(to, wanted.image, signal);
-      const source = selectImageSource(holders, platform);
-      if (source === undefined) throw noSourceError(wanted.image, platform, holders);
-      const known = await this.#knownLayers(source, to, signal);
-      try {
-        await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
-      } catch (error) {
-        // A known layer may have been removed since, and some engines only load complete archives.
-        if (known === 0 || signal.aborted) throw error;
-        this.#options.log.warn(`${messageOf(error)}; retrying with all layers`);
-        await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
-      }
-      return source.name;
-    } finally {
-      this.#busy -= 1;
-      this.#waiting.shift()?.();
+      await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
+    } catch (error) {
+      // A known layer may have been removed since, and some engines only load complete archives.
+      if (known === 0 || signal.aborted) throw error;
+      this.#options.log.warn(`${messageOf(error)}; retrying with all layers`);
+      await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
     }
+    return source.name;
   }
 
   /** Handles a worker's `want-image` message. */
@@ -83,24 +91,8 @@ export class ImageDistributor {
     }
   }
 
-  async #acquireSlot(signal: AbortSignal): Promise<void> {
-    while (this.#busy >= maxAtOnce) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        signal.addEventListener(
-          'abort',
-          () => {
-            resolve();
-          },
-          { once: true },
-        );
-      });
-      if (!signal.aborted) continue;
-      // This waiter may have been woken for a free slot: pass the slot on.
-      this.#waiting.shift()?.();
-      throw new AppError('cancelled', 'image transfer was cancelled');
-    }
-    this.#busy += 1;
+  #nameOf(nodeId: NodeId): string {
+    return this.#options.view.get('nodes', nodeId)?.spec.name ?? nodeId;
   }
 
   #platformOf(nodeId: NodeId): string {
@@ -110,10 +102,11 @@ export class ImageDistributor {
 
   async #holders(to: NodeId, image: string, outer: AbortSignal): Promise<readonly ImageHolder[]> {
     const { view, calls, isConnected } = this.#options;
-    const signal = AbortSignal.any([outer, AbortSignal.timeout(askMs)]);
     const ask = async (node: Node): Promise<readonly ImageHolder[]> => {
       try {
-        const seen: NodeImage | null = await calls.call(node.id, 'findImage', { image }, signal);
+        const seen: NodeImage | null = await this.#withinAskTime(outer, (signal) =>
+          calls.call(node.id, 'findImage', { image }, signal),
+        );
         return seen === null ? [] : [{ nodeId: node.id, name: node.spec.name, ...seen }];
       } catch {
         // A node that cannot answer is no source either.
@@ -128,8 +121,17 @@ export class ImageDistributor {
   async #knownLayers(source: ImageHolder, to: NodeId, outer: AbortSignal): Promise<number> {
     const { layers = [] } = source;
     if (layers.length === 0) return 0;
-    const signal = AbortSignal.any([outer, AbortSignal.timeout(askMs)]);
-    return this.#options.calls.call(to, 'knownLayers', { layers }, signal).catch(() => 0);
+    return this.#withinAskTime(outer, (signal) =>
+      this.#options.calls.call(to, 'knownLayers', { layers }, signal),
+    ).catch(() => 0);
+  }
+
+  #withinAskTime<Result>(
+    signal: AbortSignal,
+    ask: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const late = (): AppError => new AppError('timeout', 'a node did not answer in time');
+    return withDeadline({ clock: this.#options.clock, limitMs: askMs, signal, late }, ask);
   }
 
   async #transfer(
@@ -138,10 +140,9 @@ export class ImageDistributor {
     wanted: { readonly image: string; readonly withoutLayers: number },
     signal: AbortSignal,
   ): Promise<void> {
-    const { calls, log, view } = this.#options;
+    const { calls, log } = this.#options;
     const { image, withoutLayers } = wanted;
-    const target = view.get('nodes', to)?.spec.name ?? to;
-    const where = `image ${image} from node ${source.name} to node ${target}`;
+    const where = `image ${image} from node ${source.name} to node ${this.#nameOf(to)}`;
     const layers = source.layers?.length;
     log.info(`transferring ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
     const without = withoutLayers === 0 ? {} : { withoutLayers };
@@ -155,12 +156,22 @@ export class ImageDistributor {
       signal.addEventListener('abort', closeBoth, { once: true });
       try {
         const loaded = untilExit(into.stream);
-        // Awaited below; an early load failure is the cause of a failing send.
-        loaded.catch(closeBoth);
-        const sentBytes = await pipe(from.stream, into.stream).catch(async (error: unknown) => {
-          into.stream.close();
-          await loaded;
-          throw error;
+        let loadFailure: AppError | undefined;
+        loaded.catch((error: unknown) => {
+          loadFailure = toAppError(error);
+          closeBoth();
+        });
+        const sentBytes = await pipe(from.stream, async (data) => {
+          try {
+            await into.stream.send(encodeStreamFrame('stdin', data));
+          } catch (error) {
+            // The target's last words say why it takes no more.
+            into.stream.close();
+            await loaded;
+            throw error;
+          }
+        }).catch((error: unknown) => {
+          throw loadFailure ?? error;
         });
         await loaded;
         log.info(`transferred ${where}`, { sentBytes });
@@ -169,7 +180,6 @@ export class ImageDistributor {
         into.stream.close();
       }
     } catch (error) {
-      if (signal.aborted) throw new AppError('timeout', `${where}: transfer timed out`);
       const { kind } = toAppError(error);
       throw new AppError(kind, `${where}: ${messageOf(error)}`, { cause: error });
     } finally {
@@ -179,18 +189,22 @@ export class ImageDistributor {
 }
 
 /**
- * Pipes an archive between streams; awaiting each send gives back-pressure. Returns the byte count.
+ * Sends an archive on, with an empty part at its end; awaiting each part gives back-pressure.
+ * Returns the byte count.
  */
-async function pipe(from: MessageStream, into: MessageStream): Promise<number> {
+async function pipe(
+  from: MessageStream,
+  send: (data: Uint8Array | string) => Promise<void>,
+): Promise<number> {
   let bytes = 0;
   for await (const message of from) {
     const part = typeof message === 'string' ? undefined : decodeStreamFrame(message);
     if (part?.channel === 'stdout') {
       bytes += part.data.length;
-      await into.send(encodeStreamFrame('stdin', part.data));
+      await send(part.data);
     } else if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
     else if (part?.channel === 'exit') {
-      await into.send(encodeStreamFrame('stdin', ''));
+      await send('');
       return bytes;
     }
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../common/base/clock.js';
-import { messageOf } from '../common/base/errors.js';
+import { withDeadline } from '../common/base/cancellation.js';
+import { AppError, messageOf } from '../common/base/errors.js';
 import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
 import type { NodeId, VolumeId } from '../common/model/ids.js';
@@ -31,6 +32,7 @@ function mayAllowRemoval({ table, after }: Commit['changes'][number]): boolean {
  */
 export class VolumeRemoval {
   readonly #store: ClusterStore;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #calls: WorkerCalls;
   readonly #isConnected: (nodeId: NodeId) => boolean;
@@ -44,6 +46,7 @@ export class VolumeRemoval {
     readonly isConnected: (nodeId: NodeId) => boolean;
   }) {
     this.#store = options.store;
+    this.#clock = options.clock;
     this.#log = options.log;
     this.#calls = options.calls;
     this.#isConnected = options.isConnected;
@@ -96,12 +99,16 @@ export class VolumeRemoval {
   async #removeOn(nodeId: NodeId, volume: Volume, signal: AbortSignal): Promise<boolean> {
     if (volume.spec.external || this.#store.view.get('nodes', nodeId) === undefined) return true;
     if (!this.#isConnected(nodeId)) return false;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(removeDeadlineMs)]);
+    const { name } = volume.spec;
+    const late = (): AppError => new AppError('timeout', 'its node did not answer in time');
+    const deadline = { clock: this.#clock, limitMs: removeDeadlineMs, signal, late };
     try {
-      await this.#calls.call(nodeId, 'removeVolume', { name: volume.spec.name }, deadline);
+      await withDeadline(deadline, (limited) =>
+        this.#calls.call(nodeId, 'removeVolume', { name }, limited),
+      );
       return true;
     } catch (error) {
-      this.#log.warn(`cannot remove volume ${volume.spec.name}: ${messageOf(error)}; retrying`, {
+      this.#log.warn(`cannot remove volume ${name}: ${messageOf(error)}; retrying`, {
         nodeId,
       });
       return false;

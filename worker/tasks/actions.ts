@@ -1,4 +1,5 @@
 import { withDeadline } from '../../manager/common/base/cancellation.js';
+import { Semaphore } from '../../manager/common/base/semaphore.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/assignments.js';
@@ -11,7 +12,6 @@ import type {
   TaskExecutor,
   TaskInputs,
 } from '../executor/executor.js';
-import { Semaphore } from './semaphore.js';
 import { runHooks, type HookKind } from './hooks.js';
 import { stopGraceMs, type ObservedLeader } from './step.js';
 import type { TaskAction } from './task-action.js';

@@ -1,7 +1,4 @@
 import test from 'ava';
-import type { NodeId } from '../../../manager/common/model/ids.js';
-import type { ImageHolder } from '../../../manager/dispatcher/image-source.js';
-import { selectImageSource } from '../../../manager/dispatcher/image-source.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
@@ -13,21 +10,6 @@ let pki: TestPki;
 
 test.before(async () => {
   pki = await createManagerPki();
-});
-
-function holder(name: string, more: Partial<ImageHolder> = {}): ImageHolder {
-  const seen = { id: 'sha256:1', platform: 'linux/amd64', sizeBytes: 1, createdAt: 1 };
-  return { nodeId: name as NodeId, name, ...seen, ...more };
-}
-
-test('the image source is the newest build that fits the platform', (t) => {
-  const old = holder('a');
-  const fresh = holder('b', { createdAt: 2 });
-  const foreign = holder('c', { createdAt: 3, platform: 'linux/arm64/v8' });
-  t.is(selectImageSource([old, fresh, foreign], 'linux/amd64')?.name, 'b');
-  t.is(selectImageSource([old, fresh, foreign], 'linux/arm64')?.name, 'c');
-  t.is(selectImageSource([old, fresh], 'linux/arm64'), undefined);
-  t.is(selectImageSource([holder('z'), holder('y')], 'linux/amd64')?.name, 'y');
 });
 
 /** Sends `want-image` and resolves with the manager's answer. */

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { deferred, type Deferred } from '../../../manager/common/base/cancellation.js';
-import { Semaphore } from '../../../worker/tasks/semaphore.js';
-import { settle } from '../../helpers/fakes/runner-bench.js';
+import { deferred, type Deferred } from '../../../../manager/common/base/cancellation.js';
+import { Semaphore } from '../../../../manager/common/base/semaphore.js';
+import { settle } from '../../../helpers/fakes/runner-bench.js';
 
 const never = new AbortController().signal;
 

@@ -1,0 +1,326 @@
+import test from 'ava';
+import { aNode } from '../../../fixtures/cluster/build.js';
+import { deferred } from '../../../manager/common/base/cancellation.js';
+import { AppError, isAppError } from '../../../manager/common/base/errors.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
+import { decodeStreamFrame, encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
+import type {
+  MessageStream,
+  NodeImage,
+  WorkerCalls,
+  WorkerStreamRequest,
+} from '../../../manager/common/protocol/worker-calls.js';
+import {
+  ImageDistributor,
+  type ImageRequest,
+} from '../../../manager/dispatcher/image-distributor.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import { messagePair } from '../../helpers/fakes/message-pair.js';
+import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
+import { settle } from '../../helpers/fakes/runner-bench.js';
+import { aSession } from '../../helpers/fakes/worker-session.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
+
+const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
+const never = new AbortController().signal;
+const app: ImageRequest = { image: 'app:1' };
+const found = (more: Partial<NodeImage> = {}): NodeImage => ({
+  ...{ id: 'sha256:1', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 },
+  ...more,
+});
+
+/** Reads an archive up to its end. */
+async function readArchive(stream: MessageStream): Promise<string> {
+  let text = '';
+  for await (const message of stream) {
+    const frame = typeof message === 'string' ? undefined : decodeStreamFrame(message);
+    if (frame?.channel !== 'stdin') continue;
+    if (frame.data.length === 0) break;
+    text += Buffer.from(frame.data).toString();
+  }
+  return text;
+}
+
+/** Workers without engines: a test sets what they answer and how they save and load. */
+class FakeNodes implements WorkerCalls {
+  /** Questions and streams, `w2 findImage`, `w2 save-image 2` with the number of layers left out. */
+  readonly asked: string[] = [];
+  readonly loaded: string[] = [];
+  readonly streams: MessageStream[] = [];
+  findImage: (nodeId: NodeId) => Promise<NodeImage | null> = (nodeId) =>
+    Promise.resolve(nodeId === w2 ? found() : null);
+  knownLayers: () => Promise<number> = () => Promise.resolve(0);
+  save = async (stream: MessageStream): Promise<void> => {
+    for (const part of ['first ', 'second']) await stream.send(encodeStreamFrame('stdout', part));
+    await stream.send(encodeStreamFrame('exit', '0'));
+  };
+  load = async (stream: MessageStream): Promise<void> => {
+    this.loaded.push(await readArchive(stream));
+    await stream.send(encodeStreamFrame('exit', '0'));
+  };
+
+  call(nodeId: NodeId, name: string): Promise<never> {
+    this.asked.push(`${nodeId} ${name}`);
+    return (name === 'findImage' ? this.findImage(nodeId) : this.knownLayers()) as Promise<never>;
+  }
+
+  open(
+    nodeId: NodeId,
+    request: WorkerStreamRequest,
+    signal: AbortSignal,
+  ): Promise<{ streamId: string; stream: MessageStream }> {
+    signal.throwIfAborted();
+    const without = request.kind === 'save-image' ? request.withoutLayers : undefined;
+    this.asked.push(`${nodeId} ${request.kind} ${without ?? ''}`.trim());
+    const [stream, far] = messagePair();
+    this.streams.push(far);
+    void (request.kind === 'save-image' ? this.save(far) : this.load(far));
+    return Promise.resolve({ streamId: 's', stream });
+  }
+}
+
+/** Node w1 requests; w2 and w3 are connected, w4 is not. */
+async function cluster() {
+  const store = await openTestStore();
+  await store.update('restore', (tx) => {
+    for (const at of ['1', '2', '3', '4'])
+      tx.create('nodes', aNode(`w${at}`, { name: `node-${at}` }));
+  });
+  const clock = new ManualClock();
+  const nodes = new FakeNodes();
+  const { log, lines } = recordingLogger();
+  const images = new ImageDistributor({
+    view: store.view,
+    clock,
+    calls: nodes,
+    log,
+    isConnected: (nodeId) => nodeId !== 'w4',
+  });
+  const copy = (wanted = app, signal = never): Promise<string> =>
+    images.copyImage(w1, wanted, signal).then(
+      (name) => `from ${name}`,
+      (error: unknown) => (isAppError(error) ? `${error.kind}: ${error.message}` : String(error)),
+    );
+  return { clock, nodes, images, copy, lines };
+}
+
+test('an image is copied unchanged from the connected node that has it', async (t) => {
+  const { nodes, copy, lines } = await cluster();
+  t.is(await copy(), 'from node-2');
+  t.deepEqual(nodes.asked, ['w2 findImage', 'w3 findImage', 'w2 save-image', 'w1 load-image']);
+  t.deepEqual(nodes.loaded, ['first second']);
+  t.deepEqual(lines, [
+    'info: transferring image app:1 from node node-2 to node node-1',
+    'info: transferred image app:1 from node node-2 to node node-1',
+  ]);
+});
+
+test('an image that no other node has is not found, with the remedy', async (t) => {
+  const { nodes, copy } = await cluster();
+  nodes.findImage = () => Promise.resolve(null);
+  t.is(
+    await copy(),
+    'not-found: no other node of the cluster has it; push app:1 to a registry or build it on this cluster',
+  );
+});
+
+test('an image for another platform is not copied, unless that platform is wanted', async (t) => {
+  const { nodes, copy } = await cluster();
+  nodes.findImage = () => Promise.resolve(found({ platform: 'linux/arm64' }));
+  t.regex(
+    await copy(),
+    /another platform than linux\/amd64: node-2 \(linux\/arm64\), node-3 \(linux\/arm64\); push/u,
+  );
+  t.is(await copy({ image: 'app:1', platform: 'linux/arm64' }), 'from node-2');
+});
+
+test('a node that fails or does not answer within 15 s is no source, another one is', async (t) => {
+  const { clock, nodes, copy } = await cluster();
+  nodes.findImage = (nodeId) =>
+    nodeId === w2 ? Promise.reject(new Error('broken')) : Promise.resolve(found());
+  t.is(await copy(), 'from node-3');
+  const late = deferred<NodeImage>();
+  nodes.findImage = (nodeId) => {
+    clock.advance(0);
+    return nodeId === w2 ? late.promise : Promise.resolve(found());
+  };
+  const waiting = copy();
+  await settle();
+  t.is(nodes.asked.filter((text) => text.includes('save-image')).length, 1);
+  late.reject(new AppError('cancelled', 'late'));
+  t.is(await waiting, 'from node-3');
+});
+
+test('questions end after 15 s: the signal of the call aborts', async (t) => {
+  const { clock, nodes, copy } = await cluster();
+  const signals: AbortSignal[] = [];
+  Object.assign(nodes, {
+    call: (_nodeId: NodeId, _name: string, _args: object, signal: AbortSignal) => {
+      signals.push(signal);
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new AppError('cancelled', 'aborted')));
+      });
+    },
+  });
+  const copied = copy();
+  await settle();
+  clock.advance(14_999);
+  t.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [false, false],
+  );
+  clock.advance(1);
+  t.regex(await copied, /^not-found: no other node/u);
+});
+
+test('known layers are left out, and the archive is complete if they cannot be counted', async (t) => {
+  const { nodes, copy } = await cluster();
+  nodes.findImage = () => Promise.resolve(found({ layers: ['sha256:a', 'sha256:b'] }));
+  nodes.knownLayers = () => Promise.resolve(2);
+  t.is(await copy(), 'from node-2');
+  t.true(nodes.asked.includes('w1 knownLayers'));
+  t.true(nodes.asked.includes('w2 save-image 2'));
+  nodes.asked.length = 0;
+  nodes.knownLayers = () => Promise.reject(new Error('broken'));
+  t.is(await copy(), 'from node-2');
+  t.true(nodes.asked.includes('w2 save-image'));
+});
+
+test('the target is not asked for layers that the source does not list', async (t) => {
+  const { nodes, copy } = await cluster();
+  nodes.findImage = () => Promise.resolve(found({ layers: [] }));
+  await copy();
+  t.false(nodes.asked.includes('w1 knownLayers'));
+});
+
+test('an archive without known layers that fails is sent once more with all layers', async (t) => {
+  const { nodes, copy, lines } = await cluster();
+  nodes.findImage = () => Promise.resolve(found({ layers: ['sha256:a'] }));
+  nodes.knownLayers = () => Promise.resolve(1);
+  let failures = 1;
+  const { load } = nodes;
+  nodes.load = (stream) => {
+    if (failures === 0) return load(stream);
+    failures -= 1;
+    return stream.send(encodeStreamFrame('error', 'layer is missing'));
+  };
+  t.is(await copy(), 'from node-2');
+  t.deepEqual(
+    nodes.asked.filter((text) => text.includes('save')),
+    ['w2 save-image 1', 'w2 save-image'],
+  );
+  t.true(
+    lines.includes(
+      'warn: image app:1 from node node-2 to node node-1: layer is missing; retrying with all layers',
+    ),
+  );
+});
+
+for (const [title, side, failure, reason] of [
+  ['the source fails', 'save', 'disk error', 'disk error'],
+  ['the source closes early', 'save', '', 'the source node closed the stream too early'],
+  ['the target fails', 'load', 'no space left', 'no space left'],
+  ['the target closes early', 'load', '', 'the target node closed the stream too early'],
+] as const) {
+  test(`a transfer is not repeated if ${title}, and names both nodes and the reason`, async (t) => {
+    const { nodes, copy } = await cluster();
+    nodes.load = async (stream) => {
+      await readArchive(stream);
+    };
+    nodes[side] = async (stream) => {
+      if (failure === '') stream.close();
+      else await stream.send(encodeStreamFrame('error', failure));
+    };
+    t.is(await copy(), `unavailable: image app:1 from node node-2 to node node-1: ${reason}`);
+    t.is(nodes.asked.filter((text) => text.includes('save')).length, 1);
+    for (const stream of nodes.streams) {
+      await t.throwsAsync(() => stream.send('x'), { message: /closed/u }, 'streams are closed');
+    }
+  });
+}
+
+test('a target that takes no more has its own error, not that of a failing send', async (t) => {
+  const { nodes, copy } = await cluster();
+  nodes.load = async (stream) => {
+    await stream.send(encodeStreamFrame('error', 'no space left'));
+    stream.close();
+  };
+  t.regex(await copy(), /: no space left$/u);
+});
+
+/** Holds every transfer until the test ends it. */
+function holdLoads(nodes: FakeNodes): (() => void)[] {
+  const held: (() => void)[] = [];
+  nodes.load = async (stream) => {
+    await readArchive(stream);
+    held.push(() => void stream.send(encodeStreamFrame('exit', '0')));
+  };
+  return held;
+}
+
+test('four images are transferred at once, the others wait for their turn', async (t) => {
+  const { nodes, copy } = await cluster();
+  const held = holdLoads(nodes);
+  const copies = Array.from({ length: 6 }, () => copy());
+  await settle();
+  await settle();
+  t.is(held.length, 4);
+  held[0]?.();
+  await copies[0];
+  await settle();
+  await settle();
+  t.is(held.length, 5);
+  for (let at = 1; at < 6; at += 1) {
+    held[at]?.();
+    await settle();
+    await settle();
+  }
+  t.deepEqual(await Promise.all(copies), Array<string>(6).fill('from node-2'));
+});
+
+test('requests that are cancelled while they wait keep no turn from those behind them', async (t) => {
+  const { nodes, copy } = await cluster();
+  const held = holdLoads(nodes);
+  const first = Array.from({ length: 4 }, () => copy());
+  const abort = new AbortController();
+  const cancelled = Array.from({ length: 4 }, () => copy(app, abort.signal));
+  const last = copy();
+  await settle();
+  await settle();
+  abort.abort(new AppError('cancelled', 'its worker is gone'));
+  t.deepEqual(await Promise.all(cancelled), Array<string>(4).fill('cancelled: its worker is gone'));
+  for (const end of held) end();
+  await Promise.all(first);
+  await settle();
+  await settle();
+  t.is(held.length, 5);
+  held[4]?.();
+  t.is(await last, 'from node-2');
+});
+
+test('a transfer is ended after 15 minutes', async (t) => {
+  const { clock, nodes, copy } = await cluster();
+  holdLoads(nodes);
+  const copied = copy();
+  await settle();
+  await settle();
+  clock.advance(15 * 60_000 - 1);
+  await settle();
+  const [source] = nodes.streams;
+  t.not(source, undefined);
+  clock.advance(1);
+  t.is(await copied, 'timeout: image app:1 to node node-1: timed out');
+  await settle();
+  for (const stream of nodes.streams)
+    await t.throwsAsync(() => stream.send('x'), { message: /closed/u });
+});
+
+test('a worker that wants an image is answered with the source or the reason', async (t) => {
+  const { nodes, images } = await cluster();
+  const worker = aSession('w1');
+  await images.handleRequest(worker.session, { kind: 'want-image', requestId: 7, image: 'app:1' });
+  nodes.findImage = () => Promise.resolve(null);
+  await images.handleRequest(worker.session, { kind: 'want-image', requestId: 8, image: 'app:2' });
+  t.deepEqual(worker.posted[0], { kind: 'image', requestId: 7, from: 'node-2' } as object);
+  t.like(worker.posted[1], { kind: 'image', requestId: 8, error: { kind: 'not-found' } });
+});
