@@ -33,7 +33,7 @@ export interface TaskActionDependencies {
   readonly executor: TaskExecutor;
   /** Runs hooks. */
   readonly access: Pick<ContainerAccess, 'exec'>;
-  readonly dataPlane: DataPlane;
+  readonly dataPlane: Pick<DataPlane, 'mode' | 'ready'>;
   /** The current assignment set. */
   readonly wanted: () => AssignmentSet | undefined;
   /** The task of another service whose namespaces or volumes this task shares. */

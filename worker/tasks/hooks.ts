@@ -1,3 +1,4 @@
+import { addAbortSignal, type Duplex } from 'node:stream';
 import { withDeadline } from '../../manager/common/base/cancellation.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
@@ -74,10 +75,7 @@ async function lastLine(
 ): Promise<string> {
   if (stream === undefined) return '';
   let tail = Buffer.alloc(0);
-  const stop = (): void => {
-    (stream as unknown as { destroy(): void }).destroy();
-  };
-  signal.addEventListener('abort', stop, { once: true });
+  addAbortSignal(signal, stream as unknown as Duplex);
   try {
     stream.end();
     for await (const outputs of processOutput(stream, tty)) {
@@ -88,9 +86,6 @@ async function lastLine(
   } catch (error) {
     signal.throwIfAborted();
     throw new AppError('unavailable', `hook output was lost: ${messageOf(error)}`);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
-  signal.throwIfAborted();
   return tail.toString('utf8').trim().split('\n').at(-1)?.trim() ?? '';
 }

@@ -37,5 +37,10 @@ test('it starts once a client has attached', (t) => {
 test('it fails if no client attaches in time', (t) => {
   const waiting = { ...prepared, attachWaitSince: now };
   t.like(created(waiting, now + 119_999), { kind: 'wait' });
-  t.like(created(waiting, now + 120_000), { kind: 'end', state: 'failed', message: 'not started' });
+  t.deepEqual(created(waiting, now + 120_000), {
+    kind: 'end',
+    state: 'failed',
+    message: 'not started',
+    error: 'no client attached within 120 s; run the command again',
+  });
 });

@@ -277,6 +277,8 @@ test('a task adopts the container of its predecessor and remembers the last exit
     await bench.assign(task({ adopts: old }));
     t.deepEqual(bench.adoptions, [adoption]);
     t.deepEqual(bench.actions, ['start'], 'nothing is prepared or created');
+    await bench.observe(undefined);
+    t.is(bench.ended[0]?.message, 'container was removed');
   }
 });
 

@@ -153,6 +153,14 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
   ['the engine may finish its own removal', { seen: seen('removing'), memory: ran }, 'wait'],
   ['a removal by the engine is not repeated', { task: undefined, seen: seen('removing') }, 'wait'],
   [
+    'a container that runs although its task has ended is stopped',
+    {
+      seen: seen('running'),
+      memory: { ...ran, ended: { state: 'failed', at: now, message: '' } },
+    },
+    'stop',
+  ],
+  [
     'an ended task without a container is done when it is removed',
     {
       task: task({ desired: 'remove' }),
