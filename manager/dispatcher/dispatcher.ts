@@ -1,4 +1,4 @@
-import { AppError } from '../common/base/errors.js';
+import { AppError, toAppError } from '../common/base/errors.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { StuckRemoval } from '../common/model/network-view.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
@@ -18,10 +18,12 @@ import { ImageDistributor } from './image-distributor.js';
 import { LeaseRelease } from './lease-release.js';
 import type { KnownManager } from './manager-list.js';
 import { ManagerList } from './manager-list.js';
+import { MessageLimits } from './message-limits.js';
 import { defaultLivenessTiming } from './node-liveness.js';
 import { NodeRecords } from './node-records.js';
 import type { DispatcherOptions } from './options.js';
 import { probeMachine } from './probe.js';
+import { Quarantine } from './quarantine.js';
 import { ReportBatch } from './report-batch.js';
 import { SessionServer } from './session-server.js';
 import { sessionCloseCodes, WorkerSession } from './session.js';
@@ -46,6 +48,8 @@ export class Dispatcher {
   readonly #volumes: VolumeRemoval;
   readonly #images: ImageDistributor;
   readonly #managers: ManagerList;
+  readonly #limits: MessageLimits;
+  readonly #quarantine: Quarantine;
   #stopWatching: (() => void) | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -65,6 +69,8 @@ export class Dispatcher {
     });
     this.#server = this.#sessionServer();
     this.#managers = new ManagerList(options.managers);
+    this.#limits = new MessageLimits(clock);
+    this.#quarantine = new Quarantine(clock);
     this.#nodes = new NodeRecords(store, write);
     this.#assignments = new AssignmentSender({
       view,
@@ -98,6 +104,9 @@ export class Dispatcher {
       },
       end: (session) => {
         this.#end(session);
+      },
+      malformed: (nodeId, problem) => {
+        this.#refuse(nodeId as NodeId, problem);
       },
     });
   }
@@ -182,6 +191,7 @@ export class Dispatcher {
     const { clock, log, heartbeatMs = 1_000 } = this.#options;
     const version = negotiateVersion(hello.version);
     const nodeId = hello.nodeId as NodeId;
+    this.#quarantine.check(nodeId, hello.name);
     const role = this.#managers.nodes.includes(nodeId) ? 'manager' : 'worker';
     const { hasUnknownTasks } = await this.#nodes.admit(hello, role);
     this.#sessions.closePrevious(nodeId);
@@ -225,17 +235,54 @@ export class Dispatcher {
         this.#leases.releaseGateways(session);
         return;
       case 'description':
+        this.#limits.checkDescription(nodeId);
         this.#nodes.describe(nodeId, message.description);
         return;
       case 'want-image':
-        void this.#images.handleRequest(session, message);
+        void this.#sendImage(session, message);
         return;
       case 'renew':
         void this.certificates.handleRenewal(session, message);
         return;
       case 'result':
       case 'failure':
-        session.settleCall(message);
+        this.#settle(session, message);
+    }
+  }
+
+  /** Refuses a node whose worker sent a message that cannot be read, and says so in its status. */
+  #refuse(nodeId: NodeId, problem: string): void {
+    const node = this.#options.store.view.get('nodes', nodeId);
+    if (node === undefined) return;
+    const message = this.#quarantine.add(nodeId, problem);
+    if (this.#limits.mayWarn(nodeId)) {
+      this.#options.log.warn(`node ${node.spec.name}: ${message}`, { nodeId });
+    }
+    this.#nodes.setProblem(nodeId, message);
+  }
+
+  #settle(
+    session: WorkerSession,
+    message: Extract<WorkerMessage, { kind: 'result' | 'failure' }>,
+  ): void {
+    const { nodeId } = session;
+    const malformed = session.settleCall(message);
+    if (malformed === undefined || !this.#limits.mayWarn(nodeId)) return;
+    this.#options.log.warn(malformed.message, { nodeId });
+  }
+
+  async #sendImage(
+    session: WorkerSession,
+    message: Extract<WorkerMessage, { kind: 'want-image' }>,
+  ): Promise<void> {
+    const { nodeId } = session;
+    try {
+      await this.#limits.runImageRequest(nodeId, () =>
+        this.#images.handleRequest(session, message),
+      );
+    } catch (error) {
+      const { kind, message: text } = toAppError(error);
+      session.post({ kind: 'image', requestId: message.requestId, error: { kind, message: text } });
     }
   }
 
@@ -244,7 +291,9 @@ export class Dispatcher {
     session.stuckNetworks = stuck;
   }
 
-  #markDown(nodeId: NodeId, message: string): void {
+  #markDown(nodeId: NodeId, cause: string): void {
+    const problem = this.#quarantine.problemOf(nodeId);
+    const message = problem === undefined ? cause : `sent a malformed message: ${problem}`;
     const session = this.#sessions.get(nodeId);
     if (session !== undefined) {
       session.connection.close(sessionCloseCodes.silent, 'missed its heartbeats');
@@ -288,6 +337,7 @@ export class Dispatcher {
     this.#monitor.forget(nodeId);
     this.#engines.forget(nodeId);
     this.certificates.forget(nodeId);
+    this.#quarantine.forget(nodeId);
     this.#sessions
       .get(nodeId)
       ?.connection.close(sessionCloseCodes.removed, 'node was removed from the cluster');

@@ -64,6 +64,19 @@ export class NodeRecords {
     });
   }
 
+  /** Records why a connected node is refused; its tasks stay until it is down. */
+  setProblem(nodeId: NodeId, message: string): void {
+    this.#write((tx) => {
+      const node = tx.get('nodes', nodeId);
+      if (node === undefined) return;
+      const isDown = node.status.state === 'down';
+      const status = isDown
+        ? { ...node.status, message }
+        : ({ state: 'unknown', since: tx.now, message } as const);
+      tx.put('nodes', { ...node, status });
+    });
+  }
+
   /** `engine`: present if the node's worker is connected. */
   markDown(nodeId: NodeId, message: string, engine?: 'silent'): void {
     this.#write((tx) => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../common/base/clock.js';
-import { AppError, toAppError } from '../common/base/errors.js';
+import { AppError, isAppError, toAppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import { decodeWorkerMessage } from '../common/protocol/decode.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
@@ -21,6 +21,8 @@ export interface SessionServerOptions {
   /** Handles a message after the hello. Throws to end the session. */
   readonly handle: (session: WorkerSession, message: WorkerMessage) => void;
   readonly end: (session: WorkerSession) => void;
+  /** Called before a session ends because of a message that cannot be read. */
+  readonly malformed: (nodeId: string, problem: string) => void;
 }
 
 /** Reads a worker's connection: a hello within its deadline, then messages until the end. */
@@ -48,9 +50,13 @@ export class SessionServer {
     let session: WorkerSession | undefined;
     try {
       for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
-        const message = decodeWorkerMessage(String(next.value));
+        const text = String(next.value);
+        const message = this.#report(peer, () => decodeWorkerMessage(text));
         if (session !== undefined) {
-          handle(session, message);
+          const current = session;
+          this.#report(peer, () => {
+            handle(current, message);
+          });
           continue;
         }
         cancelDeadline();
@@ -63,6 +69,18 @@ export class SessionServer {
     } finally {
       cancelDeadline();
       if (session !== undefined) end(session);
+    }
+  }
+
+  /** Runs `work`; reports its error if the message is to blame. */
+  #report<Value>({ nodeId }: Peer, work: () => Value): Value {
+    try {
+      return work();
+    } catch (error) {
+      if (isAppError(error) && error.kind === 'invalid') {
+        this.#options.malformed(nodeId, error.message);
+      }
+      throw error;
     }
   }
 

@@ -26,7 +26,8 @@ export const sessionCloseCodes = {
 } as const;
 
 interface OpenCall {
-  readonly resolve: (result: unknown) => void;
+  /** Returns the error of a malformed answer. */
+  readonly resolve: (result: unknown) => AppError | undefined;
   readonly reject: (error: AppError) => void;
 }
 
@@ -120,8 +121,11 @@ export class WorkerSession {
           const decoder: Decoder<WorkerCallMap[Name]['result']> = workerResults[name];
           try {
             resolve(decode(result, decoder, source, 'upgrade its worker'));
+            return undefined;
           } catch (error) {
-            reject(toAppError(error));
+            const failure = toAppError(error);
+            reject(failure);
+            return failure;
           }
         },
         reject: (error) => {
@@ -135,11 +139,17 @@ export class WorkerSession {
     });
   }
 
-  /** Settles the call that this message answers; late answers are dropped. */
-  settleCall(message: Extract<WorkerMessage, { kind: 'result' | 'failure' }>): void {
+  /**
+   * Settles the call that this message answers; late answers are dropped. Returns the error of a
+   * malformed answer.
+   */
+  settleCall(
+    message: Extract<WorkerMessage, { kind: 'result' | 'failure' }>,
+  ): AppError | undefined {
     const call = this.#calls.get(message.callId);
-    if (message.kind === 'result') call?.resolve(message.result);
-    else call?.reject(new AppError(message.error.kind, message.error.message));
+    if (message.kind === 'result') return call?.resolve(message.result);
+    call?.reject(new AppError(message.error.kind, message.error.message));
+    return undefined;
   }
 
   /** Ends the session; rejects calls in flight with `unavailable`. */

@@ -19,8 +19,22 @@ import type { StuckRemoval } from '../model/network-view.js';
 import type { TaskReport, WorkerMessage } from './messages.js';
 import { nodeDescription, taskStatus } from './object-decoders.js';
 
-/** Peers are authenticated: the checks catch broken or incompatible peers, not hostile ones. */
+/** Longest message of a worker, in characters: parsing a longer one would block the manager. */
+const maxLength = 16 * 1024 * 1024;
+
+/** Longest messages of kinds that are stored or answered one by one, in characters. */
+const maxLengths: Readonly<Record<string, number>> = {
+  heartbeat: 1_024,
+  'want-image': 4_096,
+  renew: 32_768,
+  description: 262_144,
+};
+
+/** A worker may be compromised: nothing in its messages is trusted. */
 function parse(text: string): Fields {
+  if (text.length > maxLength) {
+    throw new AppError('invalid', `message has more than ${maxLength} characters`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -93,7 +107,11 @@ export function decodeWorkerMessage(text: string): WorkerMessage {
   const { kind } = message;
   if (typeof kind !== 'string') throw new AppError('invalid', 'message has no kind');
   if (!Object.hasOwn(variants, kind)) {
-    throw new AppError('invalid', `unknown message kind ${kind}`);
+    throw new AppError('invalid', `unknown message kind ${kind.slice(0, 40)}`);
+  }
+  const limit = maxLengths[kind] ?? maxLength;
+  if (text.length > limit) {
+    throw new AppError('invalid', `message ${kind}: has more than ${limit} characters`);
   }
   return decode(message, workerMessage, `message ${kind}`);
 }

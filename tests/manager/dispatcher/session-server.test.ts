@@ -14,6 +14,7 @@ function serve(broken: { begin?: AppError; handle?: AppError } = {}) {
   const clock = new ManualClock();
   const { log, lines } = recordingLogger();
   const events: string[] = [];
+  const malformed: string[] = [];
   const { session } = aSession('w1');
   const server = new SessionServer({
     clock,
@@ -28,10 +29,11 @@ function serve(broken: { begin?: AppError; handle?: AppError } = {}) {
       if (broken.handle !== undefined) throw broken.handle;
     },
     end: (of) => events.push(`end ${of.nodeId}`),
+    malformed: (nodeId, problem) => malformed.push(`${nodeId}: ${problem}`),
   });
   const connection = new FakeConnection();
   const served = server.serve(connection, aWorkerPeer('w1'));
-  return { clock, server, connection, served, events, lines };
+  return { clock, server, connection, served, events, malformed, lines };
 }
 
 test('a worker says hello, then its messages are handled until it hangs up', async (t) => {
@@ -123,4 +125,22 @@ test('a broken connection ends its session; after the stop that is not logged', 
   await other.served;
   t.deepEqual(other.lines, []);
   t.deepEqual(other.events, ['begin w1 w1', 'end w1']);
+});
+
+test('a message that cannot be read is reported with its node, other refusals are not', async (t) => {
+  const unreadable = serve();
+  unreadable.connection.receive(aHello('w1'));
+  unreadable.connection.receive({ kind: 'status', reports: 5 });
+  await unreadable.served;
+  t.deepEqual(unreadable.malformed, ['w1: message status: reports must be an array']);
+  t.deepEqual(unreadable.events, ['begin w1 w1', 'end w1']);
+  const refused = serve({ begin: new AppError('conflict', 'name is taken') });
+  refused.connection.receive(aHello('w1'));
+  await refused.served;
+  t.deepEqual(refused.malformed, []);
+  const wrong = serve({ handle: new AppError('invalid', 'too many') });
+  wrong.connection.receive(aHello('w1'));
+  wrong.connection.receive(heartbeat);
+  await wrong.served;
+  t.deepEqual(wrong.malformed, ['w1: too many']);
 });

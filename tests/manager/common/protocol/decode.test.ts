@@ -53,6 +53,27 @@ for (const [title, text, message] of [
     'message networks: stuck[0] must be an object',
   ],
   [
+    'published ports that are a number',
+    '{"kind":"status","reports":[{"taskId":"t","status":{"state":"running","at":1,"message":"","ports":5}}]}',
+    'message status: reports[0].status.ports must be an array',
+  ],
+  [
+    'a published port that is null',
+    '{"kind":"status","reports":[{"taskId":"t","status":{"state":"running","at":1,"message":"","ports":[null]}}]}',
+    'message status: reports[0].status.ports[0] must be an object',
+  ],
+  [
+    'a heartbeat with a long text',
+    `{"kind":"heartbeat","x":"${'x'.repeat(1_024)}"}`,
+    'message heartbeat: has more than 1024 characters',
+  ],
+  [
+    'a description of more than 256 KiB',
+    `{"kind":"description","description":"${'x'.repeat(262_144)}"}`,
+    'message description: has more than 262144 characters',
+  ],
+  ['a text above 16 MiB', ' '.repeat(16_777_217), 'message has more than 16777216 characters'],
+  [
     'an unknown task state',
     '{"kind":"status","reports":[{"taskId":"t","status":{"state":"flying","at":1,"message":""}}]}',
     `message status: reports[0].status.state must be one of ${taskStates.join(', ')}`,
