@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { setTimeout } from 'node:timers/promises';
 import Consul from 'consul';
 import type { Decoder } from '../../common/base/decode.js';
 import {
@@ -99,6 +100,18 @@ const readTimeoutMs = 60_000;
 const retryMs = 3_000;
 const roundPauseMs = 250;
 
+/** Time as retries see it, injected so that tests need not wait. */
+export interface RetryTimer {
+  /** Monotonic time, ms. */
+  elapsed(): number;
+  pause(delayMs: number): Promise<unknown>;
+}
+
+const systemTimer: RetryTimer = {
+  elapsed: () => performance.now(),
+  pause: (delayMs) => setTimeout(delayMs),
+};
+
 /**
  * Consul client. Each call goes to the server that answered last. A request that was certainly not
  * executed is retried at the next server for about 3 s, which covers a leader election of Consul.
@@ -107,12 +120,14 @@ const roundPauseMs = 250;
  */
 export class ConsulClient {
   readonly #servers: readonly { readonly name: string; readonly consul: Consul }[];
+  readonly #timer: RetryTimer;
   #at = 0;
   /** Number of requests sent, for benchmarks. */
   requests = 0;
 
-  constructor(address: ConsulAddress) {
+  constructor(address: ConsulAddress, timer: RetryTimer = systemTimer) {
     const { tls, token } = address;
+    this.#timer = timer;
     this.#servers = address.servers.map(({ host, port }) => ({
       name: `${host}:${String(port)}`,
       consul: new Consul({
@@ -221,7 +236,7 @@ export class ConsulClient {
 
   /** Runs one request against a reachable server; retries only requests that were not executed. */
   async call<Answer>(request: (consul: Consul) => Promise<Answer>): Promise<Answer> {
-    const since = performance.now();
+    const since = this.#timer.elapsed();
     for (let attempt = 1; ; attempt += 1) {
       const server = this.#servers[this.#at % this.#servers.length];
       if (server === undefined)
@@ -233,9 +248,9 @@ export class ConsulClient {
         if (!isSafeToRetry(error)) throw toConsulError(error, server.name);
         this.#at += 1;
         const isRoundOver = attempt % this.#servers.length === 0;
-        const isTimedOut = performance.now() - since > retryMs;
+        const isTimedOut = this.#timer.elapsed() - since > retryMs;
         if (isRoundOver && isTimedOut) throw toConsulError(error, server.name);
-        if (isRoundOver) await new Promise((resolve) => setTimeout(resolve, roundPauseMs));
+        if (isRoundOver) await this.#timer.pause(roundPauseMs);
       }
     }
   }

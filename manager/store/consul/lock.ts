@@ -16,6 +16,8 @@ export interface ConsulLockOptions {
   readonly cluster: string;
   readonly clusterId: string;
   readonly self: Leader;
+  /** Monotonic time, ms; `performance.now` by default. */
+  readonly elapsed?: () => number;
 }
 
 /** A holder whose health check has not reached Consul for this long gives up the lock. */
@@ -46,6 +48,7 @@ export class ConsulLock implements LeaderLock {
   readonly #options: ConsulLockOptions;
   readonly #key: string;
   readonly #check: ManagerCheck;
+  readonly #elapsed: () => number;
   /** Sessions that could not be destroyed; the check keeps them alive while this process runs. */
   readonly #undestroyed = new Set<string>();
   readonly #renewals = new Map<string, NodeJS.Timeout>();
@@ -54,7 +57,8 @@ export class ConsulLock implements LeaderLock {
   constructor(options: ConsulLockOptions) {
     this.#options = options;
     this.#key = clusterKeyPrefix(options.prefix, options.cluster) + leaderKey;
-    this.#check = new ManagerCheck(options);
+    this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#check = new ManagerCheck({ ...options, elapsed: this.#elapsed });
   }
 
   get leader(): Leader | undefined {
@@ -170,8 +174,8 @@ export class ConsulLock implements LeaderLock {
         lost.abort();
       } catch {
         // Consul is unreachable or has no leader.
-        unknownSince ??= performance.now();
-        if (performance.now() - unknownSince > readTimeoutMs) lost.abort();
+        unknownSince ??= this.#elapsed();
+        if (this.#elapsed() - unknownSince > readTimeoutMs) lost.abort();
         await pause(retryMs);
       }
     }
@@ -180,7 +184,7 @@ export class ConsulLock implements LeaderLock {
 
   async #openSession(signal: AbortSignal): Promise<string> {
     const { client, self } = this.#options;
-    const since = performance.now();
+    const since = this.#elapsed();
     for (;;) {
       signal.throwIfAborted();
       try {
@@ -198,7 +202,7 @@ export class ConsulLock implements LeaderLock {
         return made.ID;
       } catch (error) {
         const refused = error instanceof AppError && error.kind === 'forbidden';
-        if (refused || performance.now() - since > sessionRetryMs) throw error;
+        if (refused || this.#elapsed() - since > sessionRetryMs) throw error;
         await pause(retryMs, undefined, { signal });
       }
     }

@@ -28,7 +28,8 @@ export class ManagerCheck {
   readonly #cluster: string;
   readonly #clusterId: string;
   readonly #service: string;
-  #passedAt = performance.now();
+  readonly #elapsed: () => number;
+  #passedAt: number;
   #timer: NodeJS.Timeout | undefined;
   #beating = false;
 
@@ -38,12 +39,16 @@ export class ManagerCheck {
     readonly self: Leader;
     readonly cluster: string;
     readonly clusterId: string;
+    /** Monotonic time, ms. */
+    readonly elapsed: () => number;
   }) {
     this.#client = options.client;
     this.#log = options.log;
     this.#self = options.self;
     this.#cluster = options.cluster;
     this.#clusterId = options.clusterId;
+    this.#elapsed = options.elapsed;
+    this.#passedAt = options.elapsed();
     this.#service = managerServiceId(options.cluster, options.self.nodeId);
   }
 
@@ -54,7 +59,7 @@ export class ManagerCheck {
 
   /** Time since the check last passed, ms. */
   get silentMs(): number {
-    return performance.now() - this.#passedAt;
+    return this.#elapsed() - this.#passedAt;
   }
 
   async start(): Promise<void> {
@@ -82,7 +87,7 @@ export class ManagerCheck {
     this.#beating = true;
     try {
       await this.#client.call((consul) => consul.agent.check.pass({ id: this.id, ...options }));
-      this.#passedAt = performance.now();
+      this.#passedAt = this.#elapsed();
     } catch (error) {
       this.#log.debug(`consul: health check update failed: ${messageOf(error)}`);
       if (this.#timer !== undefined) await this.#registerAgain();
@@ -124,7 +129,7 @@ export class ManagerCheck {
         ...options,
       }),
     );
-    this.#passedAt = performance.now();
+    this.#passedAt = this.#elapsed();
   }
 }
 
