@@ -45,12 +45,20 @@ export async function compactLogs(folder: string, last: number): Promise<void> {
   for (const path of replaced) await rm(path, { force: true });
 }
 
-/** Runs `compact` in a worker thread, so that writes continue. Aborting terminates the thread. */
+/**
+ * Runs `compactLogs` in a worker thread, so that writes continue. Aborting terminates the thread and
+ * throws `cancelled`.
+ */
 export async function compactLogsInThread(
   folder: string,
   last: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const name = storeFileName('snapshot', last);
+  const throwIfAborted = (): void => {
+    if (signal.aborted) throw new AppError('cancelled', `${name}: snapshot was cancelled`);
+  };
+  throwIfAborted();
   const thread = new Worker(new URL('./compact-main.js', import.meta.url), {
     workerData: { folder, last },
     // Do not inherit the node flags of the process.
@@ -60,14 +68,12 @@ export async function compactLogsInThread(
     void thread.terminate();
   };
   signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
   try {
     const [code] = (await once(thread, 'exit')) as [number];
+    // A thread that was terminated before it had started exits with 0.
+    throwIfAborted();
     if (code === 0) return;
-    throw new AppError(
-      'unavailable',
-      `${storeFileName('snapshot', last)}: snapshot thread failed with exit code ${code}`,
-    );
+    throw new AppError('unavailable', `${name}: snapshot thread failed with exit code ${code}`);
   } finally {
     signal.removeEventListener('abort', stop);
   }
