@@ -66,6 +66,11 @@ export interface MachineRecord {
   readonly URL: string;
 }
 
+/** True for a text that could end a line of a configuration file. */
+export function hasControlCharacter(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}
+
 /**
  * Throws `invalid` for a bad machine name. docker-machine allows letters, digits, dots and hyphens;
  * a DNS label has at most 63 characters.

@@ -4,7 +4,7 @@ import { parseConsulAddress } from '../../manager/common/model/discovery.js';
 import type { PlacementStrategy } from '../../manager/common/settings/manager-settings.js';
 import { placementStrategies } from '../../manager/common/settings/manager-settings.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
-import { checkMachineName } from '../inventory/machine-record.js';
+import { checkMachineName, hasControlCharacter } from '../inventory/machine-record.js';
 
 /** The flags of `create`, as commander gives them. */
 export interface CreateFlags {
@@ -73,6 +73,7 @@ function checkFlags(flags: CreateFlags): void {
   strategyFromFlags(flags);
   checkDiscovery(flags);
   checkRestore(flags);
+  checkControlCharacters(flags);
   const label = flags.engineLabel.find((entry) => !/^[^=\s]+=/u.test(entry));
   if (label !== undefined) throw invalid(`--engine-label ${label}: expected KEY=VALUE`);
   const variable = flags.engineEnv.find((entry) => !/^[A-Za-z_]\w*=/u.test(entry));
@@ -82,6 +83,26 @@ function checkFlags(flags: CreateFlags): void {
     throw invalid(`--engine-opt ${option}: expected OPTION or OPTION=VALUE`);
   if (flags.driver === 'none' && (flags.swarm || flags.swarmMaster)) {
     throw invalid('a machine of driver "none" cannot join a cluster: it has no ssh');
+  }
+}
+
+/** These values are written to units and configuration files. */
+function checkControlCharacters(flags: CreateFlags): void {
+  const values = {
+    'engine-label': flags.engineLabel,
+    'engine-env': flags.engineEnv,
+    'engine-opt': flags.engineOpt,
+    'engine-insecure-registry': flags.engineInsecureRegistry,
+    'engine-registry-mirror': flags.engineRegistryMirror,
+    'engine-storage-driver': [flags.engineStorageDriver],
+    'tls-san': flags.tlsSan,
+  };
+  for (const [flag, texts] of Object.entries(values)) {
+    const bad = texts.find(hasControlCharacter);
+    if (bad === undefined) continue;
+    // The value of a variable may be a secret.
+    const name = (bad.split('=')[0] ?? '').replaceAll(/\p{Cc}/gu, '?');
+    throw invalid(`--${flag} ${name}: has a control character; remove it`);
   }
 }
 

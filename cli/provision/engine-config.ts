@@ -2,6 +2,7 @@ import type { Fields } from '../../manager/common/base/decode.js';
 import { decodeJson, fields } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { EngineOptions } from '../inventory/machine-record.js';
+import { hasControlCharacter } from '../inventory/machine-record.js';
 
 /*
  * TLS for an engine with an existing configuration. The drop-in repeats the unit's command (from
@@ -56,14 +57,31 @@ function withoutListeners(command: string): string {
   return listens ? bare : `${bare} -H unix:///var/run/docker.sock`;
 }
 
-/** Quotes an argument of a systemd command line; systemd.service(5) expands `%` and `$`. */
+/**
+ * Quotes an argument of a systemd command line; systemd.service(5) expands `%` and `$`. Throws as
+ * `quoteUnitText`.
+ */
 export function quoteUnitArgument(argument: string): string {
-  const escaped = argument
+  return quoteUnitText(argument).replaceAll('$', '$$$$');
+}
+
+/**
+ * Quotes a value in a unit. Throws `invalid` for a control character: a line break would begin a
+ * directive.
+ */
+function quoteUnitText(text: string): string {
+  if (hasControlCharacter(text)) {
+    const [name = ''] = text.split('=');
+    throw new AppError(
+      'invalid',
+      `engine option ${JSON.stringify(name)}: has a control character; remove it`,
+    );
+  }
+  const escaped = text
     .replaceAll('\\', '\\\\')
     .replaceAll('"', String.raw`\"`)
-    .replaceAll('%', '%%')
-    .replaceAll('$', '$$$$');
-  return /^[A-Za-z0-9_@+:,./=-]+$/u.test(argument) ? argument : `"${escaped}"`;
+    .replaceAll('%', '%%');
+  return /^[A-Za-z0-9_@+:,./=-]+$/u.test(text) ? text : `"${escaped}"`;
 }
 
 interface Flag {
@@ -132,9 +150,7 @@ export function planEngineConfig(
     withoutListeners(command),
     ...added.map((flag) => quoteUnitArgument(flag.argument)),
   ];
-  const environment = wanted.options.Env.map(
-    (entry) => `Environment=${quoteUnitArgument(entry)}\n`,
-  );
+  const environment = wanted.options.Env.map((entry) => `Environment=${quoteUnitText(entry)}\n`);
   const dropIn = `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
 StartLimitIntervalSec=0

@@ -1,6 +1,7 @@
 import { isolation } from '../../manager/common/model/isolation.js';
 import { notPermittedCode } from '../exit-code.js';
 import { remotePaths } from '../inventory/remote-paths.js';
+import { quoteUnitArgument } from './engine-config.js';
 
 /*
  * systemd restarts the services at once and without a start limit. The worker is ordered after the
@@ -39,7 +40,7 @@ After=${input.after}
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${command.join(' ')}
+ExecStart=${command.map(quoteUnitArgument).join(' ')}
 ${input.environment.map((entry) => `Environment=${entry}\n`).join('')}Restart=always
 RestartSec=100ms
 RestartPreventExitStatus=${String(notPermittedCode)}

@@ -3,6 +3,7 @@ import { AppError } from '../common/base/errors.js';
 import type { NewId } from '../common/base/random.js';
 import type { NetworkId, VolumeId } from '../common/model/ids.js';
 import type { Network, NetworkSpec, Volume, VolumeSpec } from '../common/model/network.js';
+import { requestsEncryption } from '../common/model/network.js';
 import { isOneOff } from '../common/model/one-off.js';
 import { stopsFor } from '../common/model/dependents.js';
 import type { Service } from '../common/model/service.js';
@@ -22,6 +23,7 @@ type Change = AppliedChange;
 
 /** Applies a whole project. Validation errors are thrown before the first write. */
 export function applyProject(context: ApplyContext, input: ProjectApply): ProjectApplyResult {
+  for (const spec of input.networks) checkNetwork(spec);
   checkExternals(context.view, input);
   const before = servicesBefore(context.view, input);
   const changes: Change[] = [
@@ -128,7 +130,17 @@ function checkReferences(view: StoreView, input: ProjectApply): void {
   }
 }
 
+/** Throws `unsupported` for a network whose traffic would have to be encrypted. */
+function checkNetwork(spec: NetworkSpec): void {
+  if (!requestsEncryption(spec)) return;
+  throw new AppError(
+    'unsupported',
+    `network ${spec.name}: encryption is not supported, traffic between machines is not encrypted; remove the option "encrypted"`,
+  );
+}
+
 export function createNetwork(tx: Transaction, newId: NewId, spec: NetworkSpec): Network {
+  checkNetwork(spec);
   const id = newId() as NetworkId;
   return tx.create('networks', { id, spec, vni: 0, subnet: '', removing: false });
 }

@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
-import { Command } from 'commander';
-import { AppError } from '../../../manager/common/base/errors.js';
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { AppError, messageOf } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
 
 interface JoinFlags {
-  readonly token: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
   readonly name?: string;
   readonly advertise?: string;
   readonly label?: readonly string[];
@@ -18,7 +20,8 @@ export function joinCommand(cli: Cli): Command {
   return new Command('join')
     .description('Join this machine to a cluster as a node, with a token from "shoal token create"')
     .argument('<address>', 'address of a manager: HOST or HOST:PORT')
-    .requiredOption('--token <token>', 'the token, or - to read it from standard input')
+    .option('--token <token>', 'the token, or - to read it from standard input')
+    .addOption(new Option('--token-file <path>', 'file with the token').conflicts('token'))
     .option('--name <name>', 'name of the node (default: the host name)')
     .option('--advertise <address>', 'IPv4 address that other nodes use to reach this machine')
     .option('--label <key=value>', 'label of the node', collect)
@@ -37,7 +40,7 @@ export function joinCommand(cli: Cli): Command {
       await joinCluster(
         {
           address,
-          token: flags.token === '-' ? await readToken(cli) : flags.token,
+          token: await readToken(cli, flags),
           name: flags.name ?? hostname().split('.')[0] ?? '',
           advertise: flags.advertise,
           labels: keyValues('--label', flags.label),
@@ -48,12 +51,30 @@ export function joinCommand(cli: Cli): Command {
     });
 }
 
-/** Reads the token from stdin, so that it does not appear in the process list. */
-async function readToken(cli: Cli): Promise<string> {
+/** Reads the token; from a file or stdin it does not appear in the process list. */
+export async function readToken(
+  cli: Pick<Cli, 'stdin'>,
+  { token, tokenFile }: Pick<JoinFlags, 'token' | 'tokenFile'>,
+): Promise<string> {
+  if (tokenFile !== undefined) return readTokenFile(tokenFile);
+  if (token === undefined) {
+    throw new AppError('invalid', 'join: no token; use --token-file PATH, or --token - for stdin');
+  }
+  if (token !== '-') return token;
   let text = '';
   for await (const chunk of cli.stdin) {
     text += String(chunk);
-    if (text.length > 4_096) break;
+    if (text.length > maxTokenLength) break;
   }
   return text;
+}
+
+const maxTokenLength = 4_096;
+
+async function readTokenFile(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).slice(0, maxTokenLength);
+  } catch (error) {
+    throw new AppError('invalid', `--token-file: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -1,5 +1,6 @@
 import type { NetworkMode } from '../../../manager/common/model/container.js';
 import type { NetworkSpec, VolumeSpec } from '../../../manager/common/model/network.js';
+import { requestsEncryption } from '../../../manager/common/model/network.js';
 import type { NetworkAttachmentSpec } from '../../../manager/common/model/service.js';
 import { isIpv4, isIpv6 } from '../check/ip-address.js';
 import { omitUndefined } from '../decode/reader.js';
@@ -16,6 +17,7 @@ export function toNetworkSpecs(project: Project): NetworkSpec[] {
     .filter(([, network]) => network.external !== true)
     .map(([key, network]) => {
       refuseNetwork(project, key);
+      refuseEncryption(project, key);
       const pool = network.ipam.config?.[0];
       return omitUndefined<NetworkSpec>({
         name: network.name,
@@ -32,6 +34,16 @@ export function toNetworkSpecs(project: Project): NetworkSpec[] {
         driverOpts: network.driver_opts ?? {},
       });
     });
+}
+
+function refuseEncryption(project: Project, key: string): void {
+  const driverOpts = project.networks[key]?.driver_opts ?? {};
+  if (!requestsEncryption({ driverOpts })) return;
+  throw specError(
+    project,
+    ['networks', key, 'driver_opts', 'encrypted'],
+    'is not supported: traffic between machines is not encrypted; remove the key',
+  );
 }
 
 function refuseNetwork(project: Project, key: string): void {

@@ -55,6 +55,13 @@ export interface NetworkSpec {
   readonly driverOpts: JsonObject;
 }
 
+/** True if the options ask for an encrypted overlay, as docker reads them. */
+export function requestsEncryption({ driverOpts }: Pick<NetworkSpec, 'driverOpts'>): boolean {
+  const { encrypted } = driverOpts;
+  if (encrypted === undefined || encrypted === false) return false;
+  return typeof encrypted !== 'string' || !/^(?:false|f|0)$/iu.test(encrypted);
+}
+
 /** A local named volume, bound to the node that has its data. */
 export interface Volume extends Meta {
   readonly id: VolumeId;

@@ -343,3 +343,14 @@ for (const [line, message] of refusals) {
     t.is(got.slice(got.indexOf('services.')).slice(0, message.length), message);
   });
 }
+
+test('an encrypted network is refused with its place in the file, one that is not is accepted', async (t) => {
+  const withOption = (value: string): string =>
+    `services:\n  a: {image: x, networks: [back]}\nnetworks:\n  back:\n    driver_opts:\n      encrypted: ${value}\n`;
+  for (const value of ['"true"', '""', '"1"', 'yes'])
+    t.regex(
+      await refusalOf(t, withOption(value)),
+      /^compose.yaml:6:\d+: networks.back.driver_opts.encrypted: is not supported: traffic between machines is not encrypted; remove the key/u,
+    );
+  await t.notThrowsAsync(specsOf(t, withOption('"false"')));
+});

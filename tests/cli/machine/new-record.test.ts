@@ -46,6 +46,24 @@ test('with a shared store the first machines become managers', (t) => {
 for (const [title, names, changed, expected] of [
   ['no name', [], {}, /no machine name/u],
   ['an invalid name', ['a_b'], {}, /invalid machine name "a_b"/u],
+  [
+    'a label with a line break',
+    ['a'],
+    { engineLabel: ['a=b\nExecStartPre=/bin/evil'] },
+    /--engine-label a: has a control character; remove it/u,
+  ],
+  [
+    'an environment variable with a line break',
+    ['a'],
+    { engineEnv: ['A=b\nExecStartPre=/bin/evil'] },
+    /--engine-env A: has a control character; remove it/u,
+  ],
+  [
+    'a name of the certificate with a line break',
+    ['a'],
+    { tlsSan: ['x\ny'] },
+    /--tls-san x\?y: has a control character; remove it/u,
+  ],
   ['a name that starts with a dash', ['-x'], {}, /invalid machine name "-x"/u],
   ['a name that is a relative path', ['..'], {}, /invalid machine name/u],
   [

@@ -91,7 +91,24 @@ test('labels and options become flags, quoted for systemd', (t) => {
   t.regex(dropIn, /--host=tcp:\/\/0\.0\.0\.0:2377 /u);
   t.regex(dropIn, / --label=disk=ssd "--label=who=a \\"b\\" 100%%" /u);
   t.regex(dropIn, / --insecure-registry=10\.0\.0\.1:5000 --dns=9\.9\.9\.9 --experimental$/mu);
-  t.regex(dropIn, /^Environment="HTTP_PROXY=http:\/\/p:1\/\$\$x"$/mu);
+  // systemd.exec(5): "$" has no special meaning in Environment=, but "%" has.
+  t.regex(dropIn, /^Environment="HTTP_PROXY=http:\/\/p:1\/\$x"$/mu);
+});
+
+test('a control character in an option never begins a line of the unit', (t) => {
+  for (const control of ['\n', '\r', '\0', '\u0085', '\u001b', '\n\\\n']) {
+    const value = `a=b${control}ExecStartPre=/bin/evil`;
+    for (const key of ['Labels', 'Env', 'ArbitraryFlags', 'InsecureRegistry', 'RegistryMirror']) {
+      const changed = { ...options, [key]: [value] };
+      const error = t.throws(() =>
+        planEngineConfig(facts(debianUnit), { port: 2376, options: changed }),
+      );
+      t.regex(error.message, /has a control character; remove it$/u);
+      t.false(error.message.includes('evil'));
+    }
+    const changed = { ...options, StorageDriver: value };
+    t.throws(() => planEngineConfig(facts(debianUnit), { port: 2376, options: changed }));
+  }
 });
 
 test('a flag that conflicts with a key of daemon.json is rejected', (t) => {
@@ -137,7 +154,9 @@ test('quoting for systemd is reversible for every argument', (t) => {
       .replaceAll('$$', '$');
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme-ascii' }), (argument) => {
-      t.is(unescape(quoteUnitArgument(argument)), argument);
+      const quoted = quoteUnitArgument(argument);
+      t.is(unescape(quoted), argument);
+      t.notRegex(quoted, /\p{Cc}/u);
     }),
   );
 });

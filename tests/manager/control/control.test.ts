@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { aServiceSpec } from '../../../fixtures/cluster/build.js';
+import { aNetwork, aServiceSpec } from '../../../fixtures/cluster/build.js';
 import { isAppError, isForbidden } from '../../../manager/common/base/errors.js';
 import type { ControlCallMap } from '../../../manager/common/protocol/control.js';
 import { apiPaths } from '../../../manager/common/protocol/messages.js';
@@ -104,4 +104,21 @@ test('an unknown call is unsupported for a client and forbidden for a worker', a
     message: 'call cluster.fly: not supported by this manager',
   });
   t.true(isForbidden(await t.throwsAsync(api.call({ ...request, identity: worker.peer }))));
+});
+
+test('an encrypted network is refused before anything is written', async (t) => {
+  const { api, store } = await scene(t);
+  const { spec } = aNetwork('back');
+  const encrypted = { ...spec, driverOpts: { encrypted: 'true' } };
+  const attempts = [
+    api.invoke('network.create', { ...encrypted, project: '' }, ada),
+    api.invoke('project.apply', { ...project, networks: [encrypted] }, ada),
+  ];
+  for (const attempt of attempts) {
+    const error: unknown = await t.throwsAsync(attempt);
+    t.true(isAppError(error) && error.kind === 'unsupported');
+    t.regex((error as Error).message, /network \S+: encryption is not supported/u);
+  }
+  t.is(store.view.count('networks'), 0);
+  t.is(store.view.count('services'), 0);
 });
