@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Clock } from '../common/base/clock.js';
 import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
@@ -13,11 +14,14 @@ import { leaseGateways, missingGateways } from './gateways.js';
 import type { NetworkCursor } from './networks.js';
 import { allocateNetworks, initialCursor, isAllocated } from './networks.js';
 import { expiredLeases, releasableLeases } from './release.js';
+import type { RandomBelow } from './vni.js';
 
 export interface AllocatorOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Source of VNIs; defaults to the system's. */
+  readonly randomBelow?: RandomBelow;
 }
 
 const resyncMs = 5 * 60_000;
@@ -92,7 +96,8 @@ export class Allocator {
       for (const lease of releasableLeases(tx, id, tx.get('tasks', id)))
         tx.remove('leases', lease.id);
     }
-    if (this.#networks !== undefined) allocateNetworks(tx, this.#networks);
+    const { randomBelow = randomInt } = this.#options;
+    if (this.#networks !== undefined) allocateNetworks(tx, this.#networks, randomBelow);
     for (const id of ids) this.#allocate(tx, tx.get('tasks', id), id);
   }
 

@@ -5,11 +5,11 @@ import { tryParseIp } from '../common/address/ip.js';
 import type { Network } from '../common/model/network.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { chooseSubnet } from './ipam.js';
-import { nextVni } from './vni.js';
+import type { RandomBelow } from './vni.js';
+import { drawVni } from './vni.js';
 
-/** Last allocated VNI and subnet, so that released ones are reused late; in memory only. */
+/** Last allocated subnet, so that released ones are reused late; in memory only. */
 export interface NetworkCursor {
-  vni: number;
   subnet: Cidr | undefined;
 }
 
@@ -20,30 +20,30 @@ export function isAllocated(network: Network): boolean {
 /**
  * Allocates a VNI and subnet to each network without them; skips networks that cannot have them.
  */
-export function allocateNetworks(tx: Transaction, cursor: NetworkCursor): void {
+export function allocateNetworks(
+  tx: Transaction,
+  cursor: NetworkCursor,
+  randomBelow: RandomBelow,
+): void {
   for (const network of tx.list('networks')) {
     if (network.removing || isAllocated(network)) continue;
     if (networkProblem(tx, network) !== undefined) continue;
     const others = tx.list('networks').filter((other) => other.id !== network.id);
     const subnet = subnetFor(tx, network, cursor);
     const taken = new Set(others.map((other) => other.vni));
-    const vni = nextVni(taken, Math.max(cursor.vni, 0));
+    const vni = drawVni(taken, randomBelow);
     if (vni === undefined || subnet === undefined) continue;
-    cursor.vni = vni;
     if (network.spec.subnet === undefined) cursor.subnet = subnet;
     tx.put('networks', { ...network, vni, subnet: formatCidr(subnet) });
   }
 }
 
-/** Cursor after a restart: the highest VNI and subnet in use. */
+/** Cursor after a restart: the highest subnet in use. */
 export function initialCursor(view: StoreView): NetworkCursor {
   const networks = view.list('networks');
   const chosen = networks.filter((network) => isAllocated(network) && !network.spec.subnet);
   const subnets = chosen.map((network) => parseCidr(network.subnet));
-  return {
-    vni: Math.max(0, ...networks.map((network) => network.vni)),
-    subnet: subnets.sort((a, b) => b.base - a.base)[0],
-  };
+  return { subnet: subnets.sort((a, b) => b.base - a.base)[0] };
 }
 
 function subnetFor(view: StoreView, network: Network, cursor: NetworkCursor): Cidr | undefined {

@@ -3,17 +3,19 @@ const firstVni = 4096;
 /** VXLAN identifiers have 24 bits (RFC 7348). */
 const lastVni = 2 ** 24 - 1;
 
+/** Returns an integer from 0 to `below` - 1; unpredictable except in simulations. */
+export type RandomBelow = (below: number) => number;
+
 /**
- * Returns the next free VNI after `last`, wrapping around; undefined if none is free. A released
- * VNI is reused last, so that a node that missed the removal of a network does not mix it up with a
- * new one.
+ * Draws a free VNI; undefined if none is free. It is random, so that nobody outside a network can
+ * guess its VNI, and a node that missed the removal of a network does not mix it up with a new one.
  */
-export function nextVni(
+export function drawVni(
   taken: { readonly has: (vni: number) => boolean },
-  last: number,
+  randomBelow: RandomBelow,
 ): number | undefined {
   const size = lastVni - firstVni + 1;
-  const start = last < firstVni ? 0 : last - firstVni + 1;
+  const start = randomBelow(size);
   for (let step = 0; step < size; step += 1) {
     const vni = firstVni + ((start + step) % size);
     if (!taken.has(vni)) return vni;

@@ -1,6 +1,6 @@
 import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { Clock } from '../../manager/common/base/clock.js';
-import { tableFamily, tableName } from '../plan/ruleset.js';
+import { tableFamily, tableName } from '../plan/table.js';
 import { engineChain } from './engine-firewall.js';
 import { streamLines } from './run.js';
 

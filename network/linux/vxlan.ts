@@ -1,5 +1,6 @@
 import type { Fields } from '../../manager/common/base/decode.js';
-import { isOurVxlan, vxlanPort } from '../plan/names.js';
+import { vxlanPort } from '../../manager/common/model/network.js';
+import { isOurVxlan } from '../plan/names.js';
 import type { ObservedVxlan } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
 import { objectField, requiredCount, stringField, stringListField } from './json.js';

@@ -40,7 +40,7 @@ export async function applyChanges(
     }
   };
   for (const change of changes)
-    if (change.kind === 'load-ruleset')
+    if (change.kind === 'load-table' || change.kind === 'update-table')
       await attempt(change, () => loadRuleset(change.text, signal));
     else if (change.kind === 'add-accept-rule')
       await attempt(change, () => addAcceptRule(change.bridge, signal));

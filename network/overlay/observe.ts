@@ -7,10 +7,11 @@ import { dumpKernel } from '../linux/dump.js';
 import { listFdb, parseFdb } from '../linux/fdb.js';
 import { parseBridgePorts } from '../linux/link.js';
 import { parseNeighbours } from '../linux/neighbour.js';
-import { readRulesetMark } from '../linux/nft.js';
+import { readTable } from '../linux/nft.js';
 import { run } from '../linux/run.js';
 import { parseVxlans } from '../linux/vxlan.js';
 import type { ObservedState } from '../plan/observed.js';
+import type { ObservedTable } from '../plan/table.js';
 import type { BridgeNetworks, ObservedBridgeNetwork } from '../plan/bridge-networks.js';
 
 export interface Observation {
@@ -29,10 +30,10 @@ export async function observe(
   log: Logger,
   signal: AbortSignal,
 ): Promise<Observation> {
-  const [kernel, fdbText, rulesetMark, acceptRules, legacyTables, engine] = await Promise.all([
+  const [kernel, fdbText, table, acceptRules, legacyTables, engine] = await Promise.all([
     dumpKernel(signal),
     run(listFdb, { signal }),
-    rulesetMarkOrNone(signal),
+    tableOrNone(signal),
     readAcceptRules(signal),
     hasLegacyTables(),
     engineNetworks(bridges, log, signal),
@@ -43,16 +44,16 @@ export async function observe(
     ports: parseBridgePorts(kernel.links),
     fdb: parseFdb(fdbText),
     neighbours: parseNeighbours(kernel.neighbours),
-    rulesetMark,
+    table,
     acceptRules,
     engine,
   };
   return { seen, kernel, legacyTables };
 }
 
-async function rulesetMarkOrNone(signal: AbortSignal): Promise<string | undefined> {
+async function tableOrNone(signal: AbortSignal): Promise<ObservedTable | undefined> {
   try {
-    return await readRulesetMark(signal);
+    return await readTable(signal);
   } catch (error) {
     // The missing nft is reported when the table is loaded; observing must not fail.
     if (isAppError(error) && error.kind === 'not-found') return undefined;

@@ -6,7 +6,7 @@ import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NetworkView, StuckRemoval } from '../../manager/common/model/network-view.js';
 import { KernelMonitor } from '../linux/monitor.js';
-import { deleteTable } from '../linux/nft.js';
+import { deleteTable, loadRuleset, readTable } from '../linux/nft.js';
 import { raiseNeighbourLimits } from '../linux/sysctl.js';
 import { findUplink } from '../linux/uplink.js';
 import type { Change } from '../plan/change.js';
@@ -14,6 +14,8 @@ import { describeNetworkChange } from '../plan/change.js';
 import { diff, removeAll } from '../plan/diff.js';
 import { needSameKernelState, changedNetworks } from '../plan/compare-views.js';
 import type { ObservedState } from '../plan/observed.js';
+import { fixedRuleset } from '../plan/ruleset.js';
+import { loadText } from '../plan/table.js';
 import { wantedState } from '../plan/wanted.js';
 import type { ApplyProblem } from './apply.js';
 import { applyChanges } from './apply.js';
@@ -54,9 +56,9 @@ const observationsPerTurn = 4;
 const retryBackoff = { firstMs: 200, maxMs: 5_000 } as const;
 
 /**
- * Reconciles bridges, tunnels, entries, the nft table and the engine's networks with the view. Does
- * nothing before the first view: a returning machine must not rejoin the overlay with its former
- * tasks.
+ * Reconciles bridges, tunnels, entries, the nft table and the engine's networks with the view.
+ * Before the first view it only confines containers: a returning machine must not rejoin the overlay
+ * with its former tasks.
  */
 export class Overlay {
   readonly #options: OverlayOptions;
@@ -76,6 +78,7 @@ export class Overlay {
   /** Whether the last observation reached the engine and found no rules that no event reports. */
   #isSeenInFull = false;
   #failures = 0;
+  #isConfined = false;
   #cancelRetry: (() => void) | undefined;
 
   constructor(options: OverlayOptions) {
@@ -169,7 +172,10 @@ export class Overlay {
     let problems: ApplyProblem[] = [];
     for (let round = 0; round < observationsPerTurn; round += 1) {
       const view = this.#view;
-      if (view === undefined) return;
+      if (view === undefined) {
+        await this.#confine(signal);
+        return;
+      }
       const { seen, changes } = await this.#plan(view, signal);
       this.#settle(view, seen, changes, problems);
       if (changes.length === 0) {
@@ -184,6 +190,22 @@ export class Overlay {
     }
     this.#noteRefusals(problems);
     this.#retryAfter(problems);
+  }
+
+  /**
+   * Loads the rules that hold on every node, once, unless a former program left a table: containers
+   * of the engine may run before the first view.
+   */
+  async #confine(signal: AbortSignal): Promise<void> {
+    if (this.#isConfined) return;
+    try {
+      if ((await readTable(signal)) === undefined)
+        await loadRuleset(loadText(fixedRuleset), signal);
+    } catch (error) {
+      // A missing nft is reported when the table is loaded for a view.
+      if (!isAppError(error) || error.kind !== 'not-found') throw error;
+    }
+    this.#isConfined = true;
   }
 
   async #plan(

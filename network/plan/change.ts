@@ -24,7 +24,7 @@ export type Change = (
       readonly fromBridge: boolean;
     }
   | { readonly kind: 'remove-neighbour'; readonly device: string; readonly address: string }
-  | { readonly kind: 'load-ruleset'; readonly text: string }
+  | { readonly kind: 'load-table' | 'update-table'; readonly text: string }
   | { readonly kind: 'add-accept-rule' | 'remove-accept-rule'; readonly bridge: string }
 ) & { readonly networkId: NetworkId | undefined; readonly cause: string };
 
@@ -45,8 +45,10 @@ function subject(change: Change): string {
       return `remove ${change.mac} at ${change.vtep ?? 'no vtep'} from ${change.device}`;
     case 'remove-neighbour':
       return `remove neighbour ${change.address} from ${change.device}`;
-    case 'load-ruleset':
+    case 'load-table':
       return 'load the nft table';
+    case 'update-table':
+      return 'update the nft table';
     case 'add-accept-rule':
       return `accept traffic within ${change.bridge} in DOCKER-USER`;
     case 'remove-accept-rule':

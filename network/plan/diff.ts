@@ -1,8 +1,10 @@
 import type { ObservedBridgeNetwork } from './bridge-networks.js';
 import type { Change } from './change.js';
 import { remoteChanges } from './diff-remotes.js';
-import { isOurBridge, isOurVxlan, vxlanPort } from './names.js';
-import { noRuleset, rulesetFor } from './ruleset.js';
+import { vxlanPort } from '../../manager/common/model/network.js';
+import { isOurBridge, isOurVxlan } from './names.js';
+import { hasFixedChains, rulesetFor } from './ruleset.js';
+import { cleanUpText, loadText, updateText } from './table.js';
 import type { ObservedBridge, ObservedState, ObservedVxlan } from './observed.js';
 import type { WantedNetwork, WantedState } from './wanted.js';
 
@@ -61,14 +63,19 @@ const removeLink = (name: string, cause: string): Change => ({
 });
 
 function rulesetChange(wanted: WantedState, seen: ObservedState): Change[] {
-  const ruleset = rulesetFor(wanted);
-  if (ruleset?.mark === seen.rulesetMark) return [];
-  if (ruleset === undefined) {
-    const gone = 'no network on this node';
-    return [{ kind: 'load-ruleset', text: noRuleset, networkId: undefined, cause: gone }];
+  const table = rulesetFor(wanted, seen);
+  const networkId = undefined;
+  if (seen.table === undefined || !hasFixedChains(seen.table)) {
+    const cause = seen.table === undefined ? 'missing' : 'altered or of another version';
+    return [{ kind: 'load-table', text: loadText(table), networkId, cause }];
   }
-  const cause = seen.rulesetMark === undefined ? 'missing or altered' : 'networks or nodes changed';
-  return [{ kind: 'load-ruleset', text: ruleset.text, networkId: undefined, cause }];
+  const updates = [
+    [updateText(table, seen.table), 'networks or nodes changed'],
+    [cleanUpText(table, seen.table), 'networks are gone'],
+  ] as const;
+  return updates.flatMap(([text, cause]): Change[] =>
+    text === undefined ? [] : [{ kind: 'update-table', text, networkId, cause }],
+  );
 }
 
 /**
@@ -248,8 +255,12 @@ function settableMismatch(wanted: WantedNetwork, seen: ObservedVxlan): string | 
   return undefined;
 }
 
-/** Changes that remove every Shoal object from the machine when it leaves the cluster. */
+/**
+ * Changes that remove Shoal's devices and engine networks when the machine leaves the cluster. The
+ * nft table stays until they are gone.
+ */
 export function removeAll(seen: ObservedState): Change[] {
-  const nothing: WantedState = { networks: [], vteps: [] };
-  return diff(nothing, seen);
+  return diff({ networks: [] }, seen).filter(
+    ({ kind }) => kind !== 'load-table' && kind !== 'update-table',
+  );
 }

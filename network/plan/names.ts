@@ -6,8 +6,5 @@ export const vxlanOf = (vni: number): string => `shvx${String(vni)}`;
 export const isOurBridge = (name: string): boolean => /^sh\d+$/.test(name);
 export const isOurVxlan = (name: string): boolean => /^shvx\d+$/.test(name);
 
-/** IANA port of VXLAN (RFC 7348), not the kernel's older default of 8472. */
-export const vxlanPort = 4789;
-
 /** Encapsulation overhead: outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 bytes (RFC 7348 §5). */
 export const vxlanOverheadBytes = 50;

@@ -1,4 +1,5 @@
 import type { ObservedBridgeNetwork } from './bridge-networks.js';
+import type { ObservedTable } from './table.js';
 
 /** A Shoal bridge as observed in the kernel. */
 export interface ObservedBridge {
@@ -45,8 +46,8 @@ export interface ObservedState {
   readonly neighbours: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Ports of Shoal's bridges and interfaces without a bridge: name → bridge or undefined. */
   readonly ports: ReadonlyMap<string, string | undefined>;
-  /** Mark of the nft table; undefined if the table is missing or altered. */
-  readonly rulesetMark: string | undefined;
+  /** The nft table; undefined if it is missing. */
+  readonly table: ObservedTable | undefined;
   /** Bridges with an accept rule in DOCKER-USER; undefined if the engine has no such chain. */
   readonly acceptRules: ReadonlySet<string> | undefined;
   /** The engine's networks; undefined while the engine is unreachable. */

@@ -42,8 +42,6 @@ export interface WantedNetwork {
 
 export interface WantedState {
   readonly networks: readonly WantedNetwork[];
-  /** VTEPs of the nodes that may send frames to this node, sorted. */
-  readonly vteps: readonly string[];
 }
 
 /**
@@ -59,11 +57,9 @@ export function wantedState(view: NetworkView, facts: Uplink): WantedState {
     if (list) list.push(endpoint);
     else byNetwork.set(endpoint.networkId, [endpoint]);
   }
-  const vteps = new Set<string>();
   const networks = view.networks.map((network) => {
     const subnet = parseCidr(network.subnet);
     const remotes = remotesOf(subnet, byNetwork.get(network.id) ?? []);
-    for (const { vtep } of remotes.values()) vteps.add(vtep);
     return {
       network,
       bridge: bridgeOf(network.vni),
@@ -75,7 +71,7 @@ export function wantedState(view: NetworkView, facts: Uplink): WantedState {
       remotes,
     };
   });
-  return { networks, vteps: [...vteps].sort() };
+  return { networks };
 }
 
 function remotesOf(subnet: Cidr, endpoints: readonly Endpoint[]): Map<string, RemoteEntry> {

@@ -2,6 +2,7 @@ import { Allocator } from '../../manager/allocator/allocator.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import { jsonLogger } from '../../manager/common/base/log.js';
+import { seededRandom } from '../../manager/common/base/random.js';
 import { Dispatcher } from '../../manager/dispatcher/dispatcher.js';
 import type { Connection } from '../../manager/common/protocol/transport-connection.js';
 import { Orchestrator } from '../../manager/orchestrator/orchestrator.js';
@@ -68,6 +69,8 @@ export class ControlPlane {
     store.watch((commit) => {
       onCommit(broken?.commit?.(commit) ?? commit);
     });
+    const random = seededRandom(1);
+    const randomBelow = (below: number): number => Math.floor(random() * below);
     const storeFor = (room: Actor): ClusterStore => broken?.store?.(store, room) ?? store;
     const dispatcher = new Dispatcher({
       store: storeFor('dispatcher'),
@@ -84,7 +87,7 @@ export class ControlPlane {
     this.#rooms = [
       dispatcher,
       new Orchestrator({ store: storeFor('orchestrator'), clock, log, newId }),
-      new Allocator({ store: storeFor('allocator'), clock, log }),
+      new Allocator({ store: storeFor('allocator'), clock, log, randomBelow }),
       new Scheduler({ store: storeFor('scheduler'), clock, log, strategy, seed: 1 }),
     ];
     this.#open = store;

@@ -1,11 +1,14 @@
 import type { LeaseId, NetworkId, NodeId, TaskId, VolumeId } from './ids.js';
 import type { JsonObject, Labels, Meta } from './meta.js';
 
+/** IANA port of VXLAN (RFC 7348), not the kernel's older default of 8472. */
+export const vxlanPort = 4789;
+
 /** An overlay network across all nodes that run one of its tasks. */
 export interface Network extends Meta {
   readonly id: NetworkId;
   readonly spec: NetworkSpec;
-  /** VXLAN network identifier, 4096 and up; 0 until allocated. */
+  /** VXLAN network identifier, random from 4096 up; 0 until allocated. */
   readonly vni: number;
   /** CIDR in use; empty until allocated. */
   readonly subnet: string;

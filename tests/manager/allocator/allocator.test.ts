@@ -24,7 +24,7 @@ interface Bench {
 async function setUp(t: ExecutionContext): Promise<Bench> {
   const clock = new VirtualClock();
   const store = await openTestStore(clock);
-  const allocator = new Allocator({ store, clock, log: silentLogger });
+  const allocator = new Allocator({ store, clock, log: silentLogger, randomBelow: () => 0 });
   allocator.start();
   t.teardown(() => allocator.stop());
   return {

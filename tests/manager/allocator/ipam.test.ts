@@ -9,7 +9,6 @@ import {
   planAddresses,
   subnetPool,
 } from '../../../manager/allocator/ipam.js';
-import { nextVni } from '../../../manager/allocator/vni.js';
 
 test('networks get consecutive /16 subnets apart from used subnets and nodes', (t) => {
   const taken = {
@@ -100,13 +99,6 @@ test('an address in use is never allocated and a released one is reused last', (
   const first = nextAddress(range, used, range.first) ?? 0;
   const again = nextAddress(range, used, first + 1);
   t.is(again, first + 1, 'the released address is not reused at once');
-});
-
-test('VNIs start at 4096 and wrap around', (t) => {
-  t.is(nextVni(new Set(), 0), 4096);
-  t.is(nextVni(new Set([4096, 4097]), 0), 4098);
-  t.is(nextVni(new Set(), 4200), 4201, 'a released VNI is not reused at once');
-  t.is(nextVni(new Set([4096]), 2 ** 24 - 1), 4097);
 });
 
 /** The subnet that is chosen while the first `used` blocks of 65,536 addresses are in use. */

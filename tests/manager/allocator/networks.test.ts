@@ -35,11 +35,11 @@ async function storeWith(
 
 async function allocated(
   networks: readonly Network[],
-  cursor: NetworkCursor = { vni: 0, subnet: undefined },
+  cursor: NetworkCursor = { subnet: undefined },
 ): Promise<Readonly<Record<string, readonly [number, string]>>> {
   const store = await storeWith(networks);
   await store.update('allocator', (tx) => {
-    allocateNetworks(tx, cursor);
+    allocateNetworks(tx, cursor, () => 0);
   });
   return Object.fromEntries(
     store.view.list('networks').map(({ spec, vni, subnet }) => [spec.name, [vni, subnet]]),
@@ -71,11 +71,11 @@ test('networks get different VNIs and subnets, a requested subnet is kept', asyn
   });
 });
 
-test('allocation continues after the last VNI and subnet', async (t) => {
+test('allocation continues after the last subnet', async (t) => {
   const networks = [network('a', {}, { vni: 5000, subnet: '10.140.0.0/16' }), network('b')];
   const cursor = initialCursor((await storeWith(networks)).view);
-  t.deepEqual(cursor, { vni: 5000, subnet: { base: 10 * 2 ** 24 + 140 * 2 ** 16, prefix: 16 } });
-  t.deepEqual((await allocated(networks, cursor)).b, [5001, '10.141.0.0/16']);
+  t.deepEqual(cursor, { subnet: { base: 10 * 2 ** 24 + 140 * 2 ** 16, prefix: 16 } });
+  t.deepEqual((await allocated(networks, cursor)).b, [4096, '10.141.0.0/16']);
 });
 
 test('the first cursor ignores requested subnets and networks without one', async (t) => {
@@ -85,10 +85,9 @@ test('the first cursor ignores requested subnets and networks without one', asyn
     network('c', {}, { vni: 6001, subnet: '10.131.0.0/16' }),
     network('d'),
   ];
-  const { vni, subnet } = initialCursor((await storeWith(networks)).view);
-  t.is(vni, 7000);
+  const { subnet } = initialCursor((await storeWith(networks)).view);
   t.is(subnet?.base, 10 * 2 ** 24 + 131 * 2 ** 16);
-  t.deepEqual(initialCursor((await storeWith([])).view), { vni: 0, subnet: undefined });
+  t.deepEqual(initialCursor((await storeWith([])).view), { subnet: undefined });
 });
 
 test('networks that are removed, or have a problem, get nothing', async (t) => {
@@ -108,6 +107,17 @@ test('networks that are removed, or have a problem, get nothing', async (t) => {
   t.deepEqual(result.c, [4096, '10.128.0.0/16']);
 });
 
+test('existing networks keep their VNI, and new ones get any that is free', async (t) => {
+  const networks = [
+    network('old', {}, { vni: 4096, subnet: '10.128.0.0/16' }),
+    network('older', {}, { vni: 4097, subnet: '10.129.0.0/16' }),
+    network('new'),
+    network('newer'),
+  ];
+  const vnis = Object.entries(await allocated(networks)).map(([name, [vni]]) => [name, vni]);
+  t.deepEqual(Object.fromEntries(vnis), { old: 4096, older: 4097, new: 4098, newer: 4099 });
+});
+
 test('a subnet of another network or around a node is not chosen', async (t) => {
   const store = await storeWith(
     [
@@ -118,7 +128,7 @@ test('a subnet of another network or around a node is not chosen', async (t) => 
     ['10.130.1.1', 'machine.example'],
   );
   await store.update('allocator', (tx) => {
-    allocateNetworks(tx, { vni: 0, subnet: undefined });
+    allocateNetworks(tx, { subnet: undefined }, () => 0);
   });
   t.is(store.view.networkByName('c')?.subnet, '10.131.0.0/16');
 });
@@ -170,8 +180,7 @@ test('an exhausted pool is a problem', async (t) => {
 });
 
 test('the next subnet follows the last one that was chosen, not one that was requested', async (t) => {
-  const cursor: NetworkCursor = { vni: 0, subnet: undefined };
+  const cursor: NetworkCursor = { subnet: undefined };
   await allocated([network('a'), network('b', { subnet: '10.200.0.0/16' })], cursor);
-  t.is(cursor.vni, 4097);
   t.is(cursor.subnet?.base, 10 * 2 ** 24 + 128 * 2 ** 16);
 });

@@ -5,9 +5,12 @@ import type { NetworkView } from '../../../manager/common/model/network-view.js'
 import { describeNetworkChange } from '../../../network/plan/change.js';
 import { diff, removeAll } from '../../../network/plan/diff.js';
 import { rulesetFor } from '../../../network/plan/ruleset.js';
+import type { ObservedTable } from '../../../network/plan/table.js';
+import { loadText } from '../../../network/plan/table.js';
 import type { ObservedFdb, ObservedState } from '../../../network/plan/observed.js';
 import type { WantedNetwork, WantedState } from '../../../network/plan/wanted.js';
 import { wantedState } from '../../../network/plan/wanted.js';
+import { FakeNft } from '../../helpers/fakes/fake-nft.js';
 
 const facts = { address: '10.98.60.11', addressIsLocal: true, uplinkMtu: 1500 };
 const network = aNetworkOnNode();
@@ -25,10 +28,16 @@ const nothing: ObservedState = {
   fdb: new Map(),
   neighbours: new Map(),
   ports: new Map(),
-  rulesetMark: undefined,
+  table: undefined,
   acceptRules: new Set<string>(),
   engine: [],
 };
+
+function tableFor(wanted: WantedState): ObservedTable {
+  const nft = new FakeNft();
+  nft.apply(loadText(rulesetFor(wanted, nothing)));
+  return nft.observe();
+}
 
 /** The observed state of a machine on which everything wanted is in place. */
 function settled(wanted: WantedState): ObservedState {
@@ -71,7 +80,7 @@ function settled(wanted: WantedState): ObservedState {
       new Map([...desired.remotes.values()].map(({ address, mac }) => [address, mac])),
     ]),
     ports: each((desired) => [desired.vxlan, desired.bridge]),
-    rulesetMark: rulesetFor(wanted)?.mark,
+    table: tableFor(wanted),
     acceptRules: new Set(wanted.networks.map(({ bridge }) => bridge)),
     engine: wanted.networks.map((desired) => ({
       networkId: desired.network.id,
@@ -98,7 +107,6 @@ test('only endpoints of other nodes have entries', (t) => {
     [...(network?.remotes.values() ?? [])],
     [{ mac: '02:42:0a:d2:00:0c', address: '10.210.0.12', vtep: '10.98.60.12' }],
   );
-  t.deepEqual(wanted.vteps, ['10.98.60.12']);
   t.is(network?.mtu, 1450);
 });
 
@@ -175,7 +183,7 @@ test('a new view changes exactly the entries that differ', (t) => {
 
 test('an empty machine gets the nft table first, then the engine network, and no devices yet', (t) => {
   t.deepEqual(diff(wanted, nothing).map(describeNetworkChange), [
-    'load the nft table: missing or altered',
+    'load the nft table: missing',
     'accept traffic within sh4096 in DOCKER-USER: missing',
     'create engine network shop_default on sh4096: missing',
   ]);
@@ -245,18 +253,33 @@ test('a second destination of an endpoint is removed', (t) => {
   ]);
 });
 
-test('the nft table is removed with the last network', (t) => {
-  const none = wantedState({ networks: [], endpoints: [] }, facts);
-  const seen = { ...nothing, rulesetMark: rulesetFor(wanted)?.mark };
+test('the nft table stays when the last network is gone', (t) => {
+  const none: WantedState = { networks: [] };
+  t.deepEqual(diff(none, nothing).map(describeNetworkChange), ['load the nft table: missing']);
+  const seen = { ...nothing, table: tableFor(wanted) };
   t.deepEqual(diff(none, seen).map(describeNetworkChange), [
-    'load the nft table: no network on this node',
+    'update the nft table: networks or nodes changed',
   ]);
-  t.deepEqual(diff(none, nothing), []);
+  const { chains, sets } = tableFor(none);
+  const stale = {
+    chains: new Map([...chains, ['vni-4096', 'x/2']]),
+    sets: new Map([...sets, ['endpoints-4096', new Set<string>()]]),
+  };
+  t.deepEqual(diff(none, { ...nothing, table: stale }).map(describeNetworkChange), [
+    'update the nft table: networks are gone',
+  ]);
+  t.deepEqual(diff(none, { ...nothing, table: tableFor(none) }), []);
+});
+
+test('an altered nft table is replaced', (t) => {
+  const { chains, sets } = tableFor(wanted);
+  const altered = { chains: new Map([...chains, ['input', undefined]]), sets };
+  t.deepEqual(plan({ table: altered }), ['load the nft table: altered or of another version']);
 });
 
 test('entries of a removed endpoint are deleted from tunnel, bridge and neighbours', (t) => {
   const empty = wantedState({ ...view, endpoints: [] }, facts);
-  const seen = { ...good, rulesetMark: rulesetFor(empty)?.mark };
+  const seen = { ...good, table: tableFor(empty) };
   t.deepEqual(diff(empty, seen).map(describeNetworkChange), [
     'remove 02:42:0a:d2:00:0c at 10.98.60.12 from shvx4096: endpoint is gone',
     'remove neighbour 10.210.0.12 from shvx4096: endpoint is gone',
@@ -306,14 +329,17 @@ test('an engine network is replaced if its gateway differs, but for another mtu 
 });
 
 test('a network that left this node is disconnected first, then removed', (t) => {
-  const empty: WantedState = { networks: [], vteps: [] };
+  const empty: WantedState = { networks: [] };
   t.deepEqual(diff(empty, good).map(describeNetworkChange), [
     'remove device shvx4096: network is not on this node',
-    'load the nft table: no network on this node',
+    'update the nft table: networks or nodes changed',
     'remove the DOCKER-USER rule of sh4096: network is not on this node',
     'remove engine network shop_default: not on this node',
   ]);
-  t.deepEqual(removeAll(good), diff(empty, good));
+  t.deepEqual(
+    removeAll(good),
+    diff(empty, good).filter(({ kind }) => kind !== 'update-table'),
+  );
 });
 
 test('accept rules are added for wanted bridges, removed for stale ones and kept for foreign ones', (t) => {

@@ -10,6 +10,11 @@ function dropped(chain: string, direction: string): readonly string[] {
   return [...body.matchAll(rule)].map(([, prefix]) => prefix ?? '');
 }
 
+test('no container of a booting machine reaches a tunnel endpoint', (t) => {
+  const body = isolationRules().split('chain forward {')[1]?.split('}')[0] ?? '';
+  t.regex(body, /policy accept;\n *udp dport 4789 counter drop$/mu);
+});
+
 test('boot isolation drops traffic of every overlay bridge in both directions and no other', (t) => {
   const chains = [
     dropped('forward', 'iifname'),
