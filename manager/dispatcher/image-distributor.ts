@@ -153,7 +153,7 @@ export class ImageDistributor {
         from.stream.close();
         into.stream.close();
       };
-      signal.addEventListener('abort', closeBoth, { once: true });
+      signal.addEventListener('abort', closeBoth);
       try {
         const loaded = untilExit(into.stream);
         let loadFailure: AppError | undefined;

@@ -18,7 +18,7 @@ export function selectImageSource(
 ): ImageHolder | undefined {
   return holders
     .filter((holder) => fits(holder.platform, platform))
-    .sort((a, b) => b.createdAt - a.createdAt || (a.name < b.name ? -1 : 1))[0];
+    .sort((a, b) => b.createdAt - a.createdAt || a.name.localeCompare(b.name, 'en'))[0];
 }
 
 function fits(have: string, want: string): boolean {

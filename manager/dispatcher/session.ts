@@ -133,7 +133,7 @@ export class WorkerSession {
           reject(error);
         },
       });
-      signal.addEventListener('abort', abort, { once: true });
+      signal.addEventListener('abort', abort);
       this.post({ kind: 'call', callId, call: { name, args } as WorkerCall });
       if (signal.aborted) abort();
     });

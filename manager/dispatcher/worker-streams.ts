@@ -56,8 +56,8 @@ export class WorkerStreams {
       const disconnected = (): void => {
         fail(new AppError('unavailable', `node ${session.nodeName} has disconnected`));
       };
-      session.ended.addEventListener('abort', disconnected, { once: true });
-      signal.addEventListener('abort', abort, { once: true });
+      session.ended.addEventListener('abort', disconnected);
+      signal.addEventListener('abort', abort);
       this.#pending.set(streamId, {
         nodeId: session.nodeId,
         resolve: (stream) => {

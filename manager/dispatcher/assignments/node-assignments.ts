@@ -85,7 +85,7 @@ export class NodeAssignments {
   }
 
   markNetwork(networkId: NetworkId): void {
-    if (this.#networks.has(networkId)) this.#dirtyNetworks.add(networkId);
+    this.#dirtyNetworks.add(networkId);
   }
 
   markProject(project: string): void {
@@ -101,7 +101,7 @@ export class NodeAssignments {
     const draft = new AssignmentChangeBuilder();
     this.#syncTasks(draft);
     for (const networkId of this.#dirtyNetworks) {
-      // Its last task may have been dropped in this same call.
+      // The node may never have had it, or its last task was dropped in this same call.
       if (this.#networks.has(networkId)) this.#syncNetwork(networkId, draft);
     }
     for (const project of this.#dirtyProjects) {

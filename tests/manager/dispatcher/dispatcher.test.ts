@@ -1,352 +1,383 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import { isAppError } from '../../../manager/common/base/errors.js';
-import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import type { Node } from '../../../manager/common/model/node.js';
-import { addressLeaseId, type Lease } from '../../../manager/common/model/network.js';
-import type { StoreBackend } from '../../../manager/store/backend.js';
-import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
+import type { LeaseId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
+import { Dispatcher } from '../../../manager/dispatcher/dispatcher.js';
+import type { Hello } from '../../../manager/dispatcher/hello.js';
+import type { DispatcherOptions } from '../../../manager/dispatcher/options.js';
+import type { Transaction } from '../../../manager/store/store.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
-import type { TestPki } from '../../helpers/pki/pki.js';
-import { createTestPki } from '../../helpers/pki/pki.js';
-import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
-import { until } from '../../helpers/until.js';
+import { FakeConnection } from '../../helpers/fakes/fake-connection.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
+import { aHello, aWorkerPeer } from '../../helpers/fakes/worker-session.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 
-let pki: TestPki;
+const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
+const t1 = 't1' as TaskId;
+const never = new AbortController().signal;
 
-test.before(async () => {
-  pki = await createManagerPki();
-});
-
-async function nodeOf(manager: TestManager, id: string): Promise<Node | undefined> {
-  return (await manager.call('node.list', {})).find((node) => node.id === id);
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 12; turn += 1) await nextTurn();
 }
 
-async function waitForState(
-  manager: TestManager,
-  id: string,
-  state: Node['status']['state'],
-): Promise<Node> {
-  await until(
-    `${id} is ${state}`,
-    20_000,
-    async () => (await nodeOf(manager, id))?.status.state === state,
-  );
-  const node = await nodeOf(manager, id);
-  if (node === undefined) throw new Error('gone');
-  return node;
-}
-
-/** A backend preloaded with these objects. */
-async function backendWith(
-  objects: readonly [Parameters<StoreBackend['commit']>[0][number]['table'], object][],
-): Promise<StoreBackend> {
-  const backend = new MemoryBackend();
-  await backend.commit(
-    objects.map(([table, value]) => ({ table, id: (value as { readonly id: string }).id, value })),
-  );
-  return backend;
-}
-
-const aLease = (id: Lease['id'], holder: Lease['holder']): Lease => ({
-  ...{ version: 1, createdAt: 0, updatedAt: 0 },
-  id,
-  holder,
-});
-
-test('a worker that joins becomes a ready node with its description', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  await manager.join('w1', { name: 'node-1' });
-  const node = await waitForState(manager, 'w1', 'ready');
-  t.is(node.spec.name, 'node-1');
-  t.is(node.spec.role, 'worker');
-  t.is(node.description.arch, 'amd64');
-});
-
-test('workers with a foreign or expired certificate are refused with a reason and logged', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  const other = await (await createTestPki('c2')).node('worker', 'w9');
-  const foreign: unknown = await t.throwsAsync(
-    manager.join('w9', { tls: { ...other, ca: pki.ca } }),
-  );
-  t.true(isAppError(foreign) && foreign.kind === 'forbidden');
-  const old = await pki.node('worker', 'w2', -1);
-  const expired: unknown = await t.throwsAsync(manager.join('w2', { tls: old }));
-  t.regex(
-    (expired as Error).message,
-    /certificate of w2 \(worker of c1\) has expired on .* \(verifier's clock: .*\); if that clock is right, provision/,
-  );
-  t.true(
-    manager.log.some((line) =>
-      line.includes('refused: certificate of w9 (worker of c2) is signed by unknown authority'),
-    ),
-  );
-  t.true(
-    manager.log.some((line) =>
-      line.includes('refused: certificate of w2 (worker of c1) has expired'),
-    ),
-  );
-  t.deepEqual(await manager.call('node.list', {}), []);
-});
-
-test('a worker whose node id differs from its certificate is refused', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  const worker = await manager.join('w1', { hello: { nodeId: 'w2' } });
-  const end = await worker.ended;
-  t.is(end.code, 4403);
-  t.regex(end.reason, /says it is node w2, its certificate says w1/);
-});
-
-test('a node name that is already taken is refused', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  await manager.join('w1', { name: 'same' });
-  await waitForState(manager, 'w1', 'ready');
-  const second = await manager.join('w2', { name: 'same' });
-  t.regex((await second.ended).reason, /node name same is taken by node w1/);
-});
-
-test('a silent worker on a dead machine is down after the deadline and one probe', async (t) => {
-  const manager = await TestManager.start(t, { pki, probe: () => Promise.resolve(false) });
-  const worker = await manager.join('w1', { silent: true });
-  const node = await waitForState(manager, 'w1', 'down');
-  t.is(node.status.message, 'machine does not answer');
-  t.is((await worker.ended).code, 4408);
-});
-
-test('a worker that restarts while its machine answers is never down', async (t) => {
-  let probes = 0;
-  const manager = await TestManager.start(t, {
-    pki,
-    probe: () => {
-      probes += 1;
-      return Promise.resolve(true);
-    },
-    timing: { deadlineMs: 200, workerGraceMs: 600_000, probeIntervalMs: 20 },
+/** A dispatcher over connections without sockets, on a clock that the test moves. */
+async function cluster(
+  fill: (tx: Transaction) => void = () => undefined,
+  options: Partial<DispatcherOptions> = {},
+) {
+  const clock = new ManualClock();
+  const store = await openTestStore(clock);
+  await store.update('restore', fill);
+  const { log, lines } = recordingLogger();
+  const machine = { isAlive: true };
+  const dispatcher = new Dispatcher({
+    ...{ store, clock, log, newId: () => 's1', clusterId: 'c1' },
+    managers: [{ nodeId: 'w2', address: '192.0.2.2:7000' }],
+    probe: () => Promise.resolve(machine.isAlive),
+    ...options,
   });
-  const states: string[] = [];
-  const stream = await manager.stream('watch', {});
-  void (async () => {
-    for await (const text of stream) {
-      const message = JSON.parse(String(text)) as { table?: string; object?: Node };
-      if (message.table === 'nodes' && message.object !== undefined) {
-        states.push(message.object.status.state);
-      }
+  await dispatcher.start();
+  const open = (path: string, nodeId: string, connection: FakeConnection): Promise<void> =>
+    dispatcher.accept({
+      path,
+      identity: aWorkerPeer(nodeId),
+      remote: connection.remote,
+      accept: () => Promise.resolve(connection),
+    });
+  const join = async (nodeId: string, hello: Partial<Hello> = {}): Promise<FakeConnection> => {
+    const connection = new FakeConnection();
+    void open('/v1/session', nodeId, connection);
+    connection.receive(aHello(nodeId, hello));
+    await settle();
+    return connection;
+  };
+  /** Advances by steps, with a heartbeat of each given worker after each step. */
+  const advance = async (
+    ms: number,
+    beating: readonly FakeConnection[] = [],
+    beat: object = { kind: 'heartbeat' },
+  ): Promise<void> => {
+    for (let left = ms; left > 0; left -= 1_000) {
+      clock.advance(Math.min(left, 1_000));
+      for (const connection of beating) connection.receive(beat);
+      await settle();
     }
-  })().catch(() => undefined);
-  const first = await manager.join('w1');
-  await waitForState(manager, 'w1', 'ready');
-  first.leave();
-  await first.ended;
-  const before = probes;
-  // More than one deadline of silence, measured in answers of the machine.
-  await until('second opinions', 20_000, () => probes - before > 20);
-  const second = await manager.join('w1');
-  await until('the welcome', 20_000, () => second.managers.length > 0);
-  t.false(states.includes('down'));
-  t.is((await nodeOf(manager, 'w1'))?.status.state, 'ready');
-});
-
-test('a worker that stays away is down though its machine answers, and ready when it is back', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  (await manager.join('w1')).leave();
-  const node = await waitForState(manager, 'w1', 'down');
-  t.regex(node.status.message, /machine answers, but its worker has been away/);
-  await manager.join('w1');
-  await waitForState(manager, 'w1', 'ready');
-  t.pass();
-});
-
-test('nodes are unknown after a manager start, then ready or down', async (t) => {
-  const backend = await backendWith([]);
-  const probe = (address: string): Promise<boolean> => Promise.resolve(address !== '192.0.2.2');
-  const first = await TestManager.start(t, { pki, backend, probe: () => Promise.resolve(true) });
-  await first.join('w1');
-  await first.join('w2', { address: '192.0.2.2' });
-  await waitForState(first, 'w1', 'ready');
-  await waitForState(first, 'w2', 'ready');
-  await first.stop();
-  const second = await TestManager.start(t, { pki, backend, probe });
-  t.is((await nodeOf(second, 'w1'))?.status.state, 'unknown');
-  await second.join('w1');
-  await waitForState(second, 'w1', 'ready');
-  await waitForState(second, 'w2', 'down');
-  t.pass();
-});
-
-test('removing a node closes its session, revokes its certificate and orphans its tasks', async (t) => {
-  const service = aService('web', { global: true });
-  const backend = await backendWith([
-    ['nodes', aNode('w1')],
-    ['nodes', aNode('w2')],
-    ['services', service],
-    ['tasks', { ...aTask(service, 1, { id: 'task1', node: 'w1' }), serviceId: service.id }],
-  ]);
-  const manager = await TestManager.start(t, { pki, backend });
-  const worker = await manager.join('w1');
-  await waitForState(manager, 'w1', 'ready');
-  await t.throwsAsync(manager.call('node.remove', { node: 'w1', force: false }), {
-    message: /node w1: still runs 1 tasks; drain it first or use --force/,
-  });
-  await manager.call('node.remove', { node: 'w1', force: true });
-  t.is((await worker.ended).reason, 'node was removed from the cluster');
-  const error = await t.throwsAsync(manager.join('w1'));
-  t.regex(error.message, /node w1: was removed from cluster test/);
-  await until('the task is orphaned or gone', 20_000, async () => {
-    const tasks = await manager.call('task.list', {});
-    return tasks.every((task) => task.status.state === 'orphaned');
-  });
-});
-
-test('stale reports and reports on tasks of other nodes are dropped', async (t) => {
-  const service = aService('web', { replicas: 2 });
-  const backend = await backendWith([
-    ['nodes', aNode('w1')],
-    ['nodes', aNode('w2')],
-    ['services', service],
-    ['tasks', aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned' })],
-    ['tasks', aTask(service, 2, { id: 'other', node: 'w2', state: 'assigned' })],
-  ]);
-  const manager = await TestManager.start(t, { pki, backend });
-  const worker = await manager.join('w1');
-  worker.reportsAssigned = false;
-  const stateOf = async (id: string): Promise<string | undefined> =>
-    (await manager.call('task.list', {})).find((task) => task.id === id)?.status.state;
-  worker.report('mine', aStatus('running', { startedAt: 5 }));
-  await until('running', 20_000, async () => (await stateOf('mine')) === 'running');
-  worker.report('mine', aStatus('preparing'));
-  worker.report('other', aStatus('running'));
-  worker.report('unheard-of', aStatus('running'));
-  worker.report('mine', aStatus('failed', { exitCode: 3 }));
-  await until('failed', 20_000, async () => (await stateOf('mine')) === 'failed');
-  t.is(await stateOf('other'), 'assigned');
-});
-
-test('the final status of a task is persisted, earlier statuses are not', async (t) => {
-  const service = aService('web');
-  const backend = await backendWith([
-    ['nodes', aNode('w1')],
-    ['nodes', aNode('w2')],
-    ['services', service],
-    ['tasks', aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned' })],
-  ]);
-  const manager = await TestManager.start(t, { pki, backend });
-  const worker = await manager.join('w1');
-  worker.reportsAssigned = false;
-  const onDisk = async (): Promise<string | undefined> => {
-    const records = await backend.load();
-    const found = records.find(({ value }) => (value as { id: string }).id === 'mine');
-    return (found?.value as { status: { state: string } } | undefined)?.status.state;
   };
-  worker.report('mine', aStatus('running', { startedAt: 5 }));
-  await until('running', 20_000, async () => {
-    const tasks = await manager.call('task.list', {});
-    return tasks.some((task) => task.id === 'mine' && task.status.state === 'running');
-  });
-  t.is(await onDisk(), 'assigned');
-  worker.report('mine', aStatus('complete', { exitCode: 0 }));
-  await until('the end on disk', 20_000, async () => (await onDisk()) === 'complete');
-});
+  const statusOf = (nodeId: NodeId) => store.view.get('nodes', nodeId)?.status;
+  return { clock, store, dispatcher, machine, lines, open, join, advance, statusOf };
+}
 
-test('a gateway lease is released once the node reports the network gone and no task needs it', async (t) => {
-  const network = aNetwork('a', { vni: 5000, subnet: '10.9.0.0/24' });
-  const service = aService('web', { task: { networks: [{ network: 'a', aliases: [] }] } });
-  const attachment = {
-    networkId: network.id,
-    network: 'a',
-    address: '10.9.0.9',
-    mac: '02:00:00:00:00:09',
-    aliases: [],
-  };
-  const gateway = addressLeaseId(network.id, '10.9.0.2');
-  const backend = await backendWith([
-    ['nodes', aNode('w1')],
-    ['networks', network],
-    ['services', service],
-    [
-      'tasks',
-      aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned', attachments: [attachment] }),
-    ],
-    ['leases', aLease(gateway, { kind: 'gateway', nodeId: 'w1' as NodeId, networkId: network.id })],
-  ]);
-  const manager = await TestManager.start(t, { pki, backend });
-  const worker = await manager.join('w1');
-  const hasLease = async (): Promise<boolean> =>
-    (await backend.load()).some(({ value }) => (value as { id: string }).id === gateway);
-  await until('the network', 20_000, () => worker.held.networks.size === 1);
-  worker.send({ kind: 'networks', networks: [] });
-  await manager.call('service.halt', { project: 'demo', services: [], halted: true });
-  await manager.call('project.remove', { project: 'demo', volumes: false });
-  await until('nothing held', 20_000, () => worker.held.tasks.size === 0);
-  worker.send({ kind: 'networks', networks: [] as NetworkId[] });
-  await until('the lease is gone', 20_000, async () => !(await hasLease()));
-  t.pass();
-});
+const kindsOf = ({ posted }: FakeConnection): readonly string[] => posted.map(({ kind }) => kind);
+const withTask = (tx: Transaction): void => {
+  tx.create('nodes', aNode('w1'));
+  tx.create('services', aService('web'));
+  tx.create('tasks', aTask(aService('web'), 1, { id: t1, node: 'w1', state: 'assigned' }));
+};
 
-test('calls reach the worker, and its errors reach the caller', async (t) => {
-  const service = aService('web');
-  const backend = await backendWith([
-    ['nodes', aNode('w1')],
-    ['nodes', aNode('w2')],
-    ['services', service],
-    ['tasks', aTask(service, 1, { id: 'mine', node: 'w1', state: 'running' })],
-  ]);
-  const manager = await TestManager.start(t, { pki, backend });
-  const ref = { project: 'demo', service: 'web' };
-  const away: unknown = await t.throwsAsync(manager.call('task.top', { ...ref, psArgs: 'aux' }));
-  t.true(isAppError(away) && away.kind === 'unavailable');
-  const worker = await manager.join('w1');
-  await waitForState(manager, 'w1', 'ready');
-  worker.answer = (call) => {
-    if (call.name === 'top') return { titles: ['PID'], processes: [['1']] };
-    throw new Error('container is paused');
-  };
-  t.deepEqual(await manager.call('task.top', { ...ref, psArgs: 'aux' }), {
-    titles: ['PID'],
-    processes: [['1']],
-  });
-  const [first] = worker.calls;
-  t.true(first?.name === 'top' && first.args.psArgs === 'aux');
-  const error = await t.throwsAsync(
-    manager.call('service.kill', { project: 'demo', services: ['web'], signal: 'KILL' }),
+test('a worker is welcomed with the managers, then gets its set, and its node is ready', async (t) => {
+  const { join, statusOf, lines, store } = await cluster(withTask);
+  const worker = await join('w1');
+  t.deepEqual(worker.posted[0], {
+    kind: 'welcome',
+    version: 1,
+    heartbeatMs: 1_000,
+    managers: ['192.0.2.2:7000'],
+    refusedAuthorities: [],
+  } as object);
+  t.like(worker.posted[1], { kind: 'assignments', set: { nodeId: 'w1', tasks: [{ id: 't1' }] } });
+  t.is(worker.posted.length, 2);
+  t.is(statusOf(w1)?.state, 'ready');
+  t.true(lines.includes('info: node w1 is ready'));
+  await join('w2');
+  t.deepEqual(
+    store.view.list('nodes').map(({ spec }) => spec.role),
+    ['worker', 'manager'],
   );
-  t.is(error.message, 'cannot kill demo-web-1: container is paused');
 });
 
-test('fenced leases are released when their node returns without unknown tasks', async (t) => {
-  const fenced = addressLeaseId('n1' as NetworkId, '10.9.0.7');
-  const backend = await backendWith([
-    ['leases', aLease(fenced, { kind: 'fenced', nodeId: 'w1' as NodeId })],
-    ['nodes', aNode('w1')],
-  ]);
-  const manager = await TestManager.start(t, { pki, backend });
-  const has = async (): Promise<boolean> =>
-    (await backend.load()).some(({ value }) => (value as { id: string }).id === fenced);
-  t.true(await has());
-  await manager.join('w1');
-  await until('the lease is gone', 20_000, async () => !(await has()));
+test('the interval of heartbeats is a setting', async (t) => {
+  const { join } = await cluster(undefined, { heartbeatMs: 250 });
+  t.like((await join('w1')).posted[0], { heartbeatMs: 250 });
 });
 
-test('a new volume is bound to the node that already holds its data', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  await manager.join('w1');
-  await manager.join('w2', { volumes: ['data'] });
-  await waitForState(manager, 'w2', 'ready');
-  await manager.call('volume.create', aVolume('data').spec);
-  await until('the volume has its node', 10_000, async () => {
-    const [volume] = await manager.call('volume.list', {});
-    return volume?.nodeIds[0] === 'w2';
+test('a worker whose engine is silent gets no assignments until it has started over', async (t) => {
+  const { join, statusOf, lines } = await cluster(withTask);
+  const worker = await join('w1', { engine: 'silent' });
+  t.deepEqual(kindsOf(worker), ['welcome']);
+  t.like(statusOf(w1), { state: 'unknown', engine: 'silent' });
+  t.true(lines.includes('info: node w1 is connected, but its Docker engine does not answer'));
+  worker.receive({ kind: 'heartbeat' });
+  await settle();
+  t.deepEqual(worker.closes, ['4411 the engine answers again']);
+});
+
+test('only workers may open a session', async (t) => {
+  const { dispatcher } = await cluster();
+  const accepted = dispatcher.accept({
+    path: '/v1/session',
+    identity: { clusterId: 'c1', role: 'client', nodeId: 'u1' },
+    remote: '192.0.2.9',
+    accept: () => Promise.resolve(new FakeConnection()),
   });
-  t.pass();
+  await t.throwsAsync(accepted, { message: /is for workers, not for role client/u });
 });
 
-test('a manager with a lost store refuses nodes that run tasks and says how to recover', async (t) => {
-  const manager = await TestManager.start(t, { pki });
-  const reports = [{ taskId: 't1' as TaskId, status: aStatus('running') }];
-  const worker = await manager.join('w1', { reports });
-  t.regex((await worker.ended).reason, /^the store is empty, but node w1 runs 1 tasks/);
-  t.deepEqual(await manager.call('node.list', {}), []);
-  t.true(manager.log.some((line) => line.includes('restore a backup with')));
-  // A node whose tasks have all ended is admitted.
-  await manager.join('w2', { reports: [{ taskId: 't2' as TaskId, status: aStatus('shutdown') }] });
-  await waitForState(manager, 'w2', 'ready');
+test('changes of the store reach the worker, and its reports the store', async (t) => {
+  const { join, clock, store, statusOf } = await cluster(withTask);
+  const worker = await join('w1');
+  worker.receive({ kind: 'status', reports: [{ taskId: t1, status: aStatus('running') }] });
+  await settle();
+  clock.advance(10);
+  await settle();
+  t.is(store.view.get('tasks', t1)?.status.state, 'running');
+  await store.update('orchestrator', (tx) => {
+    const task = tx.get('tasks', t1);
+    if (task !== undefined) tx.put('tasks', { ...task, desired: 'shutdown' });
+  });
+  clock.advance(10);
+  await settle();
+  t.like(worker.posted.at(-1), { kind: 'change', change: { upsert: { tasks: [{ id: 't1' }] } } });
+  const description = { ...aNode('w1').description, memoryBytes: 5 };
+  worker.receive({ kind: 'description', description });
+  await settle();
+  t.is(store.view.get('nodes', w1)?.description.memoryBytes, 5);
+  t.is(statusOf(w1)?.state, 'ready');
+});
+
+test('the networks of a worker free unused gateways and record those that are stuck', async (t) => {
+  const front = aNetwork('front');
+  const gateway = 'address/n-front/10.0.0.2' as LeaseId;
+  const { join, store } = await cluster((tx) => {
+    withTask(tx);
+    tx.create('networks', front);
+    const holder = { kind: 'gateway', nodeId: w1, networkId: front.id } as const;
+    tx.create('leases', { id: gateway, holder });
+  });
+  const worker = await join('w1', { networks: [front.id] });
+  const stuck = [{ networkId: front.id, problem: 'busy' }];
+  worker.receive({ kind: 'networks', networks: [front.id], stuck });
+  await settle();
+  t.deepEqual(store.view.get('networks', front.id)?.leftOn, [{ nodeId: w1, problem: 'busy' }]);
+  t.is(store.view.count('leases'), 1);
+  worker.receive({ kind: 'networks', networks: [] });
+  await settle();
+  t.is(store.view.get('networks', front.id)?.leftOn, undefined);
+  t.is(store.view.count('leases'), 0);
+});
+
+test('calls and streams of a worker are settled by its messages', async (t) => {
+  const { dispatcher, join, open } = await cluster(withTask);
+  const worker = await join('w1');
+  const call = dispatcher.workers.call(w1, 'pause', { taskId: t1 }, never);
+  worker.receive({ kind: 'result', callId: 1, result: null });
+  t.is(await call, null);
+  const failing = dispatcher.workers.call(w1, 'pause', { taskId: t1 }, never);
+  worker.receive({ kind: 'failure', callId: 2, error: { kind: 'conflict', message: 'no' } });
+  await t.throwsAsync(failing, { message: 'no' });
+  const opened = dispatcher.workers.open(w1, { kind: 'export', taskId: t1 }, never);
+  const stream = new FakeConnection();
+  await open('/v1/worker-stream/s1', 'w1', stream);
+  t.is((await opened).stream, stream);
+  await t.throwsAsync(open('/v1/worker-stream/s1', 'w1', stream), { message: /already claimed/u });
+});
+
+test('requests for images and certificates are answered', async (t) => {
+  const { join } = await cluster(withTask);
+  const worker = await join('w1');
+  worker.receive({ kind: 'want-image', requestId: 7, image: 'app:1' });
+  worker.receive({ kind: 'renew', requestId: 8, request: 'csr' });
+  await settle();
+  t.like(
+    worker.posted.find(({ kind }) => kind === 'image'),
+    {
+      requestId: 7,
+      error: { kind: 'not-found' },
+    },
+  );
+  t.like(
+    worker.posted.find(({ kind }) => kind === 'certificate'),
+    {
+      requestId: 8,
+      error: { kind: 'unsupported' },
+    },
+  );
+});
+
+test('a second hello ends the session', async (t) => {
+  const { join } = await cluster();
+  const worker = await join('w1');
+  worker.receive(aHello('w1'));
+  await settle();
+  t.deepEqual(worker.closes, ['4403 unexpected second hello']);
+});
+
+test('a new list of managers reaches workers and roles, an equal one is not sent', async (t) => {
+  const { dispatcher, join, store } = await cluster();
+  const worker = await join('w1');
+  const managers = [{ nodeId: 'w1', address: '192.0.2.1:7000' }];
+  dispatcher.setManagers(managers);
+  dispatcher.setManagers([...managers]);
+  await settle();
+  t.deepEqual(
+    worker.posted.filter(({ kind }) => kind === 'managers'),
+    [{ kind: 'managers', managers: ['192.0.2.1:7000'] } as { kind: string }],
+  );
+  t.is(store.view.get('nodes', w1)?.spec.role, 'manager');
+});
+
+test('a worker that falls silent on a dead machine is closed, and its node is down', async (t) => {
+  const { dispatcher, join, machine, advance, statusOf, lines } = await cluster();
+  const worker = await join('w1');
+  await advance(10_000, [worker]);
+  t.is(statusOf(w1)?.state, 'ready', 'heartbeats keep a node ready');
+  machine.isAlive = false;
+  await advance(4_000);
+  t.deepEqual(worker.closes, ['4408 missed its heartbeats']);
+  t.like(statusOf(w1), { state: 'down', message: 'machine does not answer' });
+  t.true(lines.includes('warn: node is down: machine does not answer'));
+  const call = dispatcher.workers.call(w1, 'pause', { taskId: t1 }, never);
+  await t.throwsAsync(call, { message: 'node w1 is not connected' });
+});
+
+test('a worker that hangs up on a dead machine is down at once', async (t) => {
+  const { join, machine, statusOf } = await cluster();
+  const worker = await join('w1');
+  machine.isAlive = false;
+  worker.hangUp();
+  await settle();
+  t.is(statusOf(w1)?.state, 'down');
+});
+
+test('a newer connection replaces the older one, whose end changes nothing', async (t) => {
+  const { join, machine, store, clock, statusOf } = await cluster(withTask);
+  const old = await join('w1');
+  machine.isAlive = false;
+  const current = await join('w1');
+  t.deepEqual(old.closes, ['4409 replaced by a newer connection']);
+  await settle();
+  t.is(statusOf(w1)?.state, 'ready');
+  await store.update('orchestrator', (tx) => {
+    const task = tx.get('tasks', t1);
+    if (task !== undefined) tx.put('tasks', { ...task, desired: 'shutdown' });
+  });
+  clock.advance(10);
+  await settle();
+  t.is(current.posted.at(-1)?.kind, 'change');
+  t.false(kindsOf(old).includes('change'));
+});
+
+test('nodes are unknown after a start, and down if they have not returned in twice the deadline', async (t) => {
+  const { machine, advance, statusOf, join } = await cluster((tx) => {
+    for (const id of ['w1', 'w2']) tx.create('nodes', aNode(id));
+  });
+  t.like(statusOf(w1), { state: 'unknown', message: 'manager has started' });
+  machine.isAlive = false;
+  const worker = await join('w2');
+  await advance(5_000, [worker]);
+  t.is(statusOf(w1)?.state, 'unknown');
+  await advance(1_000, [worker]);
+  t.is(statusOf(w1)?.state, 'down');
+  t.is(statusOf(w2)?.state, 'ready');
+});
+
+test('an engine that falls silent makes its node unknown, then fences the worker', async (t) => {
+  const { join, store, advance, statusOf, lines } = await cluster(withTask);
+  const worker = await join('w1');
+  const silent = { kind: 'heartbeat', engine: 'silent' };
+  await advance(1_000, [worker], silent);
+  t.like(statusOf(w1), { state: 'unknown', engine: 'silent' });
+  t.true(lines.includes('warn: node w1: Docker engine does not answer'));
+  await advance(1_000, [worker]);
+  t.is(statusOf(w1)?.state, 'ready');
+  t.true(lines.includes('warn: node w1: Docker engine answers again'));
+  await advance(62_000, [worker], silent);
+  t.like(statusOf(w1), { state: 'down', engine: 'silent' });
+  t.is(worker.posted.at(-1)?.kind, 'fence');
+  await store.update('orchestrator', (tx) => {
+    const task = tx.get('tasks', t1);
+    if (task !== undefined) tx.put('tasks', { ...task, desired: 'shutdown' });
+  });
+  await advance(1_000, [worker], silent);
+  t.is(worker.posted.at(-1)?.kind, 'fence', 'a fenced worker gets no more changes');
+  t.deepEqual(worker.closes, []);
+});
+
+test('a removed node is closed and forgotten, and its tasks are orphaned', async (t) => {
+  const { join, store, machine, advance } = await cluster(withTask);
+  const worker = await join('w1');
+  await store.update('control', (tx) => tx.remove('nodes', w1));
+  await settle();
+  t.deepEqual(worker.closes, ['4410 node was removed from the cluster']);
+  t.is(store.view.get('tasks', t1)?.status.state, 'orphaned');
+  machine.isAlive = false;
+  await advance(10_000);
+  t.is(store.view.count('nodes'), 0);
+});
+
+test('a new volume is bound to the connected worker that has its data', async (t) => {
+  const { join, store } = await cluster();
+  await join('w1', { volumes: ['other'] });
+  await join('w2', { volumes: ['data'] });
+  await store.update('restore', (tx) => {
+    tx.create('volumes', aVolume('data'));
+    tx.create('volumes', aVolume('new'));
+  });
+  await settle();
+  t.deepEqual(store.view.volumeByName('data')?.nodeIds, [w2]);
+  t.deepEqual(store.view.volumeByName('new')?.nodeIds, []);
+});
+
+test('a node that returns with unknown tasks frees its fences after 30 s', async (t) => {
+  const { join, store, advance } = await cluster((tx) => {
+    withTask(tx);
+    const holder = { kind: 'fenced', nodeId: w1 } as const;
+    tx.create('leases', { id: 'address/n-front/10.0.0.3' as LeaseId, holder });
+  });
+  const reports = [{ taskId: 'unknown' as TaskId, status: aStatus('running') }];
+  const worker = await join('w1', { reports });
+  await advance(29_000, [worker]);
+  t.is(store.view.count('leases'), 1);
+  await advance(6_000, [worker]);
+  t.is(store.view.count('leases'), 0);
+});
+
+test('a volume that is marked is removed by its worker', async (t) => {
+  const { join, store, advance } = await cluster((tx) => {
+    tx.create('volumes', { ...aVolume('data', ['w1']), removing: true });
+  });
+  const worker = await join('w1');
+  await advance(6_000, [worker]);
+  t.like(
+    worker.posted.find(({ kind }) => kind === 'call'),
+    {
+      call: { name: 'removeVolume', args: { name: 'data' } },
+    },
+  );
+  worker.receive({ kind: 'result', callId: 1, result: null });
+  await settle();
+  t.is(store.view.count('volumes'), 0);
+});
+
+test('a stopped dispatcher closes its workers and leaves no timer', async (t) => {
+  const { clock, dispatcher, join, store, lines } = await cluster(withTask);
+  const worker = await join('w1');
+  const silent = await join('w2', { engine: 'silent' });
+  const reports = [{ taskId: t1, status: aStatus('running') }];
+  worker.receive({ kind: 'status', reports });
+  await settle();
+  await dispatcher.stop();
+  await settle();
+  for (const { closes } of [worker, silent]) t.deepEqual(closes, ['1001 manager is stopping']);
+  t.is(clock.pendingTimers, 0);
+  t.is(store.view.get('tasks', t1)?.status.state, 'running', 'pending reports are written');
+  t.deepEqual(
+    lines.filter((line) => line.startsWith('warn')),
+    [],
+  );
+  const { posted } = worker;
+  const count = posted.length;
+  await store.update('restore', (tx) => tx.remove('tasks', t1));
+  clock.advance(1_000);
+  t.is(posted.length, count);
 });

@@ -42,9 +42,9 @@ test('the fences of a node that cleans up are released after the grace, not befo
   const { release, leases, advance } = await setUp([networkId]);
   release.waitForCleanUp(nodeId);
   release.start();
-  await advance(29_000);
+  await advance(29_999);
   t.deepEqual(leases(), [gateway, fence]);
-  await advance(6_000);
+  await advance(1);
   await until('the fence is released', 5_000, () => leases().length === 1);
   t.deepEqual(leases(), [gateway]);
   release.stop();
@@ -73,9 +73,9 @@ test('a gateway is released once its node no longer reports the network', async 
 test('a sweep releases the gateway of a network that its node never created', async (t) => {
   const { release, leases, advance } = await setUp([]);
   release.start();
-  await advance(29_000);
+  await advance(30_000);
   t.deepEqual(leases(), [gateway, fence]);
-  await advance(6_000);
+  await advance(5_000);
   await until('the gateway is released', 5_000, () => leases().length === 1);
   t.deepEqual(leases(), [fence]);
   release.stop();

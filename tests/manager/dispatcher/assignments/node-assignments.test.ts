@@ -366,3 +366,21 @@ test('a task that stops after its node was down is not reached again', async (t)
   await putTask('new', { desired: 'shutdown' });
   t.deepEqual(brief(tracker.take(w1)), ['+endpoint new/n-front'], 'its node was up all the time');
 });
+
+test('names and networks that change while their last task leaves are not sent', async (t) => {
+  const { tracker, addTask, removeTask, change } = await cluster();
+  await addTask('t1', onFront);
+  tracker.open(w1);
+  await change((tx) => {
+    tx.create('services', aService('db'));
+    const network = tx.get('networks', front.id);
+    if (network !== undefined) tx.put('networks', { ...network, subnet: '10.1.0.0/24' });
+  });
+  await removeTask('t1');
+  t.deepEqual(brief(tracker.take(w1)), [
+    '-endpoints t1/n-front',
+    '-networks n-front',
+    '-projects demo',
+    '-tasks t1',
+  ]);
+});
