@@ -18,12 +18,14 @@ export class ConsulState {
   /** Passes of each check, by its id. */
   readonly passes = new Map<string, number>();
   /** Takes the place of the usual answer unless it returns undefined. */
-  intercept: ((request: ConsulRequest) => ConsulAnswer | undefined) | undefined;
+  intercept:
+    | ((request: ConsulRequest) => ConsulAnswer | undefined | Promise<ConsulAnswer | undefined>)
+    | undefined;
   #index = 10;
   #waiting: (() => void)[] = [];
 
   readonly answer: Answerer = async (request) => {
-    const intercepted = this.intercept?.(request);
+    const intercepted = await this.intercept?.(request);
     if (intercepted !== undefined) return intercepted;
     const [, method = '', path = ''] = /^(\S+) \/v1\/(.*)$/u.exec(request.line) ?? [];
     if (path.startsWith('kv/')) {

@@ -134,6 +134,17 @@ test('a journal of several requests is committed by the last one', async (t) => 
   t.deepEqual(await objectsIn(kv), noise.map(({ value }) => value) as never);
 });
 
+test('a journal of several pieces is applied after a crash', async (t) => {
+  const kv = new MemoryKv();
+  const writes = incompressible();
+  await crashAfterCommit(kv, writes);
+  t.true([...kv.entries.keys()].filter((key) => key.includes('/journal/')).length >= 3);
+  t.deepEqual(
+    await objectsIn(kv),
+    writes.map(({ value }) => value),
+  );
+});
+
 test('a damaged commit record is refused with its key', async (t) => {
   const { kv } = await newInMemory();
   kv.set(`${consulRoot}journal/commit`, '{}');

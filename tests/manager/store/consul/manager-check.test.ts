@@ -59,6 +59,29 @@ test.serial('the check passes again and again until it is stopped', async (t) =>
   t.is(services.size, 0);
 });
 
+test.serial('a check whose answer is slow is not sent again meanwhile', async (t) => {
+  const slow = await newCheck(t);
+  const other = await newCheck(t);
+  await slow.check.start();
+  let asked = 0;
+  let go = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  slow.state.intercept = async ({ line }) => {
+    if (!line.includes('/check/pass/')) return undefined;
+    asked += 1;
+    await held;
+    return {};
+  };
+  await until('the slow pass', 10_000, () => asked === 1);
+  await other.check.start();
+  await until('passes of another check', 10_000, () => (other.state.passes.get(id) ?? 0) >= 3);
+  t.is(asked, 1);
+  go();
+  await until('the next pass', 10_000, () => asked >= 2);
+});
+
 test.serial('a check that the agent no longer knows is registered again', async (t) => {
   const { state, check } = await newCheck(t);
   await check.start();

@@ -129,4 +129,9 @@ test('a batch ends before the operation that would make its request too large', 
   t.deepEqual(sizes(300_000, most - 300_000), [2]);
   t.deepEqual(sizes(300_000, most - 300_000 + 1), [1, 1]);
   t.deepEqual(sizes(600_000, 1, 600_000), [1, 1, 1]);
+  // The key of an operation counts twice: once in the request, once in the answer.
+  const removal = (length: number): KvOperation => ({ verb: 'delete', key: 'k'.repeat(length) });
+  const longest = (maxRequestBytes - 8_192 - 2 * 160) / 2 - 100;
+  t.is(splitOperations([removal(100), removal(longest)]).length, 1);
+  t.is(splitOperations([removal(100), removal(longest + 1)]).length, 2);
 });
