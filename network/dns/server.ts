@@ -200,7 +200,7 @@ export class DnsServer {
   }
 
   #answer(query: Query, client: Client, key: string, reply: (answer: Buffer) => void): void {
-    const records = query.question.class === 1 ? this.#fastRecords(query) : undefined;
+    const records = this.#fastRecords(query);
     if (records !== undefined) {
       if (client.answers.size >= maxCachedAnswers) client.answers.clear();
       client.answers.set(key, records);

@@ -25,6 +25,10 @@ test('keywords start in the first column and a domain line has one name', (t) =>
   t.deepEqual(parseResolvConf('domain a.example b.example\n').searchDomains, ['a.example']);
 });
 
+test('a lone dot is not a search domain', (t) => {
+  t.deepEqual(parseResolvConf('search . a.example\n').searchDomains, ['a.example']);
+});
+
 test('a changed file is re-read and a missing file yields no servers', async (t) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'resolvers-'));
   const file = path.join(dir, 'resolv.conf');
