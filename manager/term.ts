@@ -213,11 +213,13 @@ function certificateSigner(
   return {
     certificates: {
       // Only workers renew through the dispatcher; a manager signs its own certificate.
-      sign: ({ nodeId }, request) =>
+      // Their certificates stay valid for servers only where Consul agents may use them.
+      sign: ({ nodeId, isServer = false }, request) =>
         credentials.sign(
           {
             request,
             identity: { clusterId: settings.clusterId, role: 'worker', nodeId },
+            isServer: isServer && settings.discovery !== undefined,
           },
           record()?.certificateLifetimeMs,
         ),

@@ -45,6 +45,8 @@ export function readCertificate(
         field(leaf.subject, 'O'),
       ),
       alternativeNames: alternativeNames(leaf),
+      // The types say never undefined, but a CA certificate has no such extension.
+      isServer: ((leaf.keyUsage as string[] | undefined) ?? []).includes('1.3.6.1.5.5.7.3.1'),
       notBeforeMs: Date.parse(leaf.validFrom),
       notAfterMs: Date.parse(leaf.validTo),
       signedByAuthority,

@@ -12,6 +12,8 @@ export interface CertificateHolder {
         readonly nodeId: string;
         readonly clusterId: string;
         readonly role: 'manager' | 'worker';
+        /** The Consul agent of the machine, which uses the worker's certificate as a server. */
+        readonly consulAgent?: object | undefined;
       }
     | undefined;
   readonly user: string;
@@ -44,6 +46,7 @@ export function desiredCertificates(holder: CertificateHolder): readonly Desired
     name: 'worker',
     subject: formatSubject(nodeId, 'worker', clusterId),
     alternativeNames: [],
+    isServer: membership.consulAgent !== undefined,
   };
   if (membership.role === 'worker') return [engine, worker];
   return [

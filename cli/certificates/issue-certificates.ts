@@ -126,6 +126,7 @@ function nodeOrder(want: CertificateHolder, role: 'worker' | 'manager', request:
     request,
     identity: { clusterId, role, nodeId },
     alternativeNames: role === 'manager' ? alternativeNames(want.record) : [],
+    isServer: want.membership?.consulAgent !== undefined,
     days: nodeCertificateDays,
   };
 }

@@ -177,6 +177,7 @@ export class ManagerCredentials {
       readonly identity: PeerIdentity;
       /** Names of a manager; a worker has none. */
       readonly alternativeNames?: readonly string[];
+      readonly isServer?: boolean;
     },
     lifetimeMs: number | undefined,
   ): Promise<string> {

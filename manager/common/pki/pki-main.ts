@@ -3,7 +3,17 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import { array, decodeJson, number, object, oneOf, string, tagged } from '../base/decode.js';
+import {
+  array,
+  boolean,
+  decodeJson,
+  number,
+  object,
+  oneOf,
+  optional,
+  string,
+  tagged,
+} from '../base/decode.js';
 import { isAppError, messageOf } from '../base/errors.js';
 import type { PeerIdentity } from './pki.js';
 import { createPrivateKey, createRequest, signNode, validityFor } from './pki.js';
@@ -26,6 +36,7 @@ export type PkiOrder =
         readonly request: string;
         readonly identity: PeerIdentity;
         readonly alternativeNames: readonly string[];
+        readonly isServer?: boolean | undefined;
         readonly days: number;
       }[];
     };
@@ -52,6 +63,7 @@ const pkiOrder = tagged<'op', PkiOrder>('op', {
           nodeId: string,
         }),
         alternativeNames: array(string),
+        isServer: optional(boolean),
         days: number,
       }),
     ),

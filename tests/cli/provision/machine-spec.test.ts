@@ -116,6 +116,18 @@ test('a manager gets the certificates that it reads and no others', (t) => {
   t.false(Object.values(certificatePaths).some(({ key }) => key.includes('engine-client')));
 });
 
+test('a worker is a server only on a machine with a Consul agent', (t) => {
+  for (const [consulAgent, isServer] of [
+    [undefined, false],
+    [{}, true],
+  ] as const) {
+    const holder = { record, membership: { ...membership, consulAgent }, user: 'u' };
+    const worker = desiredCertificates(holder).find(({ name }) => name === 'worker');
+    t.is(worker?.isServer, isServer);
+    t.deepEqual(worker?.alternativeNames, []);
+  }
+});
+
 test('a malformed note of a machine is named with what to do', (t) => {
   t.false(enabledLiveRestore(undefined, 'node-1'));
   t.false(enabledLiveRestore('{}', 'node-1'));

@@ -197,6 +197,7 @@ const day = 86_400_000;
 const good: InstalledCertificate = {
   subject: 'n1/worker/c1',
   alternativeNames: ['10.0.0.1', 'node-1'],
+  isServer: true,
   notBeforeMs: 0,
   notAfterMs: 90 * day,
   signedByAuthority: true,
@@ -227,12 +228,24 @@ for (const [title, seen, keys, nowDays, cause] of [
     10,
     'lacks the names 10.0.0.1',
   ],
+  [
+    'is issued if a Consul agent now needs it as a server',
+    { ...good, isServer: false },
+    true,
+    10,
+    'not valid for servers',
+  ],
   ['is renewed in the last third of its lifetime', good, true, 61, 'expires soon'],
 ] as const) {
   test(`a certificate ${title}`, (t) => {
     const orders = planCertificates({
       wanted: [
-        { name: 'worker', subject: 'n1/worker/c1', alternativeNames: ['10.0.0.1', 'node-1'] },
+        {
+          name: 'worker',
+          subject: 'n1/worker/c1',
+          alternativeNames: ['10.0.0.1', 'node-1'],
+          isServer: true,
+        },
       ],
       seen: new Map(seen === undefined ? [] : [['worker', seen]]),
       keys: new Set(keys ? [certificatePaths.worker.key] : []),
