@@ -121,7 +121,11 @@ test('a worker is a server only on a machine with a Consul agent', (t) => {
     [undefined, false],
     [{}, true],
   ] as const) {
-    const holder = { record, membership: { ...membership, consulAgent }, user: 'u' };
+    const holder = {
+      record,
+      membership: { ...membership, role: 'worker' as const, consulAgent },
+      user: 'u',
+    };
     const worker = desiredCertificates(holder).find(({ name }) => name === 'worker');
     t.is(worker?.isServer, isServer);
     t.deepEqual(worker?.alternativeNames, []);
