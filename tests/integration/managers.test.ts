@@ -275,7 +275,9 @@ consulTest('retiring the last manager removes the cluster from consul', async (t
   });
   const ask = async (path: string): Promise<readonly unknown[]> => {
     const answer = await fetch(`http://${servers.addresses[0] ?? ''}/v1/${path}`);
-    return answer.ok ? ((await answer.json()) as readonly unknown[]) : [];
+    return answer.ok
+      ? Object.values((await answer.json()) as Readonly<Record<string, unknown>>)
+      : [];
   };
   const left = async (): Promise<readonly unknown[]> => [
     ...(await ask(`kv/shoal/${clusterName}/?keys`)),
@@ -283,6 +285,10 @@ consulTest('retiring the last manager removes the cluster from consul', async (t
       Node.startsWith(`shoal-${clusterName}-`),
     ),
     ...(await ask(`catalog/service/shoal-manager?tag=${clusterName}`)),
+    // The agent would register its own services again.
+    ...((await ask('agent/services')) as readonly { readonly Tags: readonly string[] }[]).filter(
+      ({ Tags }) => Tags.includes(clusterName),
+    ),
   ];
   await until('its entries', 20_000, async () => (await left()).length > 3);
   worker.leave();

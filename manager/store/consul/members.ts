@@ -29,6 +29,9 @@ const registrations = array(
   }),
 );
 
+/** The answer of `agent.service.list`: services by id. */
+const agentServices = dictionary(object<{ readonly ID: string }>({ ID: string }));
+
 const timeoutMs = 2_000;
 
 /** Manager registry of one cluster, backed by Consul's catalog. */
@@ -56,6 +59,7 @@ export class ConsulManagerRegistry implements ManagerRegistry {
 
   async remove(nodeId: string): Promise<void> {
     const id = managerServiceId(this.#cluster.name, nodeId);
+    await this.#removeFromAgent(id);
     for (const { Node, Service } of await this.#registrations()) {
       if (Service.ID !== id) continue;
       await this.#client.call((consul) =>
@@ -66,6 +70,21 @@ export class ConsulManagerRegistry implements ManagerRegistry {
         } as never),
       );
     }
+  }
+
+  /**
+   * Removes a service from this client's agent, which would restore the catalog's entry at its next
+   * synchronization (Consul documentation, anti-entropy). An agent refuses ids that it does not
+   * have.
+   */
+  async #removeFromAgent(id: string): Promise<void> {
+    const services = await this.#client.ask('services of the agent', agentServices, (consul) =>
+      consul.agent.service.list({ timeout: timeoutMs } as never),
+    );
+    if (services[id] === undefined) return;
+    await this.#client.call((consul) =>
+      consul.agent.service.deregister({ id, timeout: timeoutMs } as never),
+    );
   }
 
   /** Throws `conflict` if a manager with the same id is alive at another address. */

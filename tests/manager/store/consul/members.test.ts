@@ -13,8 +13,10 @@ interface Given {
   readonly statuses?: readonly string[];
 }
 
+const serviceId = (node: string): string => `shoal-manager-test-${node}`;
+
 function registration({ node, agent = 'a1', address, cluster, statuses }: Given): object {
-  const id = `shoal-manager-test-${node}`;
+  const id = serviceId(node);
   return {
     Node: { Node: agent, Address: '192.0.2.1' },
     Service: {
@@ -30,9 +32,12 @@ async function registryOf(
   ...given: readonly Given[]
 ): Promise<{ readonly registry: ConsulManagerRegistry; readonly server: FakeServer }> {
   const answer = given.map(registration);
-  const server = await startFakeServer(t, ({ line }) => ({
-    body: line.startsWith('GET') ? answer : true,
-  }));
+  const own = given.filter(({ agent }) => agent === 'own').map(({ node }) => serviceId(node));
+  const server = await startFakeServer(t, ({ line }) => {
+    if (line === 'GET /v1/agent/services')
+      return { body: Object.fromEntries(own.map((ID) => [ID, { ID }])) };
+    return { body: line.startsWith('GET') ? answer : true };
+  });
   const client = clientOfPorts(t, [server.port]);
   return { registry: new ConsulManagerRegistry(client, { id: 'c1', name: 'test' }), server };
 }
@@ -82,6 +87,19 @@ test('a manager is removed from every agent that lists it', async (t) => {
   );
   await registry.remove('m9');
   t.is(server.requests.filter(({ line }) => line.startsWith('PUT')).length, 2);
+});
+
+test('the own agent forgets a removed manager too, because it would register it again', async (t) => {
+  const { registry, server } = await registryOf(
+    t,
+    { node: 'm1', agent: 'own' },
+    { node: 'm2', agent: 'own' },
+  );
+  await registry.remove('m1');
+  t.deepEqual(
+    server.requests.map(({ line }) => line).filter((line) => line.startsWith('PUT')),
+    ['PUT /v1/agent/service/deregister/shoal-manager-test-m1', 'PUT /v1/catalog/deregister'],
+  );
 });
 
 test('only a living manager with the same id at another address is a conflict', async (t) => {
