@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
@@ -13,6 +14,7 @@ import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { NetworkOnNode, NetworkView } from '../../manager/common/model/network-view.js';
+import { startDnsUpstream } from '../helpers/lab/dns-upstream.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
 import { NetworkNode } from '../helpers/lab/network-node.js';
 import { vxlanPacket } from '../helpers/lab/vxlan-frame.js';
@@ -26,11 +28,19 @@ const lab = openLab({ name: 'hostile', subnet: '10.98.48' });
 const [attacker, victim, third] = ['10.98.48.11', '10.98.48.12', '10.98.48.1'] as const;
 const pollOptions = { timeoutMs: 10_000, intervalMs: 100 };
 const victimPort = 9000;
+const floodBytes = 64 * 1024 * 1024;
+const floodProgram = fileURLToPath(new URL('../helpers/lab/dns-flood-main.js', import.meta.url));
 const udpProgram = fileURLToPath(new URL('../helpers/lab/udp-main.js', import.meta.url));
 
 const front = aNetworkOnNode({ key: 'front' });
 const back = aNetworkOnNode({ key: 'back', vni: 4097, subnet: '10.211.0.0/16' });
 const vault = aNetworkOnNode({ key: 'vault', vni: 4098, subnet: '10.212.0.0/16' });
+const inner = aNetworkOnNode({
+  key: 'inner',
+  vni: 4099,
+  subnet: '10.213.0.0/16',
+  internal: true,
+});
 
 const endpoints = [
   ...[attacker, victim].map((vtep, at) =>
@@ -45,6 +55,12 @@ const endpoints = [
       vtep,
     }),
   ),
+  anEndpoint({
+    networkId: inner.id,
+    service: 'inner',
+    address: '10.213.0.10',
+    vtep: attacker,
+  }),
   ...[victim, third].map((vtep, at) =>
     anEndpoint({
       networkId: vault.id,
@@ -176,7 +192,7 @@ machineTest('a container of a machine without networks cannot enter a network', 
 });
 
 machineTest('a container cannot enter a network to which it is not attached', async (t) => {
-  await numbered(nodes, 1).settle(viewOn(1, [front, back]));
+  await numbered(nodes, 1).settle(viewOn(1, [front, back, inner]));
   await run(1, 'web', 'shop_front', '10.210.0.10');
   const attack = { network: back, text: 'from-web' };
   await send(1, attack, { from: await inside(1, 'web') });
@@ -197,6 +213,46 @@ machineTest('a node that shares one network cannot enter another one', async (t)
   const attack = { network: vault, text: 'from-node' };
   await send(1, attack);
   await assertDropped(t, attack);
+});
+
+/** Resident memory of a process, bytes. */
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
+
+async function lookUp(name: string, container: string, server: string): Promise<string> {
+  const command = ['docker', 'exec', container, 'nslookup', '-type=a', name, server];
+  return (await numbered(machines, 1).exec(command)).stdout;
+}
+
+machineTest('a container that never reads its DNS answers costs the worker nothing', async (t) => {
+  const node = numbered(nodes, 1);
+  const before = await residentBytes(node.pid);
+  const flood = [process.execPath, floodProgram, '10.210.0.1', 'web', String(floodBytes)];
+  const taken = await numbered(machines, 1).output([...(await inside(1, 'web')), ...flood]);
+  t.log(`${taken.trim()} bytes of queries were taken`);
+  // The kernel buffers a few megabytes on each side.
+  t.true(Number(taken) < floodBytes / 2);
+  t.true((await residentBytes(node.pid)) - before < 50 * 1024 * 1024);
+  t.regex(await lookUp('web', 'web', '10.210.0.1'), /Address: 10\.210\.0\.10$/m);
+});
+
+machineTest('a container on internal networks only gets no external names', async (t) => {
+  const upstream = await startDnsUpstream(third);
+  t.teardown(() => {
+    upstream.close();
+  });
+  const config = { upstreams: [`${third}:${String(upstream.port)}`], searchDomains: [] };
+  const addresses = ['10.210.0.10', '10.213.0.10'];
+  await numbered(nodes, 1).ask({
+    op: 'local',
+    containers: addresses.map((address) => [address, config] as const),
+  });
+  await run(1, 'inner', 'shop_inner', '10.213.0.10');
+  t.regex(await lookUp('secret.example.org', 'inner', '10.213.0.1'), /NXDOMAIN/);
+  t.regex(await lookUp('public.example.org', 'web', '10.210.0.1'), /Address: 192\.0\.2\.7$/m);
+  t.deepEqual(new Set(upstream.asked), new Set(['public.example.org']));
 });
 
 machineTest('a container stays confined while the worker is dead', async (t) => {
