@@ -45,8 +45,8 @@ async function registryOf(
 test('managers of the cluster are listed by node, with address and health', async (t) => {
   const { registry, server } = await registryOf(
     t,
-    { node: 'm3', address: 'fd00::1', statuses: ['passing', 'critical'] },
     { node: 'm2', address: '', statuses: ['passing', 'warning'] },
+    { node: 'm3', address: 'fd00::1', statuses: ['passing', 'critical'] },
     { node: 'm1' },
     { node: 'm0', cluster: 'c2' },
   );
