@@ -4,7 +4,7 @@ import type { Logger } from '../common/base/log.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
-import type { WorkerSession } from './session.js';
+import type { WorkerSession } from './sessions/session.js';
 
 /**
  * Signs the request (CSR) that renews a peer's certificate; returns the chain. Throws `invalid`.

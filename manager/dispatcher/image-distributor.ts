@@ -11,7 +11,7 @@ import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { StoreView } from '../store/store.js';
 import type { ImageHolder } from './image-source.js';
 import { selectImageSource } from './image-source.js';
-import type { WorkerSession } from './session.js';
+import type { WorkerSession } from './sessions/session.js';
 
 /** Deadline for a node to answer whether it has an image or layers, ms. */
 const askMs = 15_000;

@@ -2,7 +2,7 @@ import type { Clock } from '../common/base/clock.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { StoreView } from '../store/store.js';
 import type { BackgroundWrite } from './background-write.js';
-import type { WorkerSession } from './session.js';
+import type { WorkerSession } from './sessions/session.js';
 import { fencedLeases, unusedGatewayLeases } from './unused-leases.js';
 
 /** Grace for a node to remove unknown containers before its fenced leases are released, ms. */

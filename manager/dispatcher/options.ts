@@ -4,8 +4,8 @@ import type { NewId } from '../common/base/random.js';
 import type { ClusterStore } from '../store/store.js';
 import type { CertificateSigner } from './certificates.js';
 import type { KnownManager } from './manager-list.js';
-import type { LivenessTiming } from './node-liveness.js';
-import type { Probe } from './probe.js';
+import type { LivenessTiming } from './nodes/node-liveness.js';
+import type { Probe } from './nodes/probe.js';
 
 export interface DispatcherOptions {
   readonly store: ClusterStore;

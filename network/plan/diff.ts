@@ -4,7 +4,7 @@ import { remoteChanges } from './diff-remotes.js';
 import { vxlanPort } from '../../manager/common/model/network.js';
 import { isOurBridge, isOurVxlan } from './names.js';
 import { hasFixedChains, rulesetFor } from './ruleset.js';
-import { cleanUpText, loadText, updateText } from './table.js';
+import { cleanUpText, loadText, updateTableText } from './table.js';
 import type { ObservedBridge, ObservedState, ObservedVxlan } from './observed.js';
 import type { WantedNetwork, WantedState } from './wanted.js';
 
@@ -70,7 +70,7 @@ function rulesetChange(wanted: WantedState, seen: ObservedState): Change[] {
     return [{ kind: 'load-table', text: loadText(table), networkId, cause }];
   }
   const updates = [
-    [updateText(table, seen.table), 'networks or nodes changed'],
+    [updateTableText(table, seen.table), 'networks or nodes changed'],
     [cleanUpText(table, seen.table), 'networks are gone'],
   ] as const;
   return updates.flatMap(([text, cause]): Change[] =>

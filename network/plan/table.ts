@@ -60,7 +60,7 @@ export function loadText(wanted: WantedTable): string {
  * The transaction that adds what the observed table lacks, and removes stale elements; undefined if
  * it lacks nothing.
  */
-export function updateText(wanted: WantedTable, seen: ObservedTable): string | undefined {
+export function updateTableText(wanted: WantedTable, seen: ObservedTable): string | undefined {
   const all = updateLines(wanted, seen);
   return all.length === 0 ? undefined : lines(all);
 }

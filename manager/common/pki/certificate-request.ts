@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AppError, isAppError } from '../base/errors.js';
 import type { DerElement } from './der.js';
-import { bitsOf, contentOf, derTags, magnitudeOf, readDer, readSequence } from './der.js';
+import { bitsOf, contentBytes, derTags, magnitudeOf, readDer, readSequence } from './der.js';
 
 /*
  * Certificate requests come from machines that hold only a join token, or from a compromised
@@ -88,10 +88,10 @@ function inspectKey(keyInfo: DerElement): 'rsa' | 'ec' {
   const [algorithm, key] = readSequence(keyInfo, 2);
   if (algorithm === undefined) throw new RangeError('no key algorithm');
   const [identifier, parameters] = readSequence(algorithm, 2);
-  const type = keyTypes[contentOf(identifier, derTags.objectIdentifier).toString('hex')];
+  const type = keyTypes[contentBytes(identifier, derTags.objectIdentifier).toString('hex')];
   if (type === undefined) throw refused('key type is not supported; use RSA, P-256 or P-384');
   if (type === 'rsa') inspectRsaKey(readDer(bitsOf(key)));
-  else if (!curves.has(contentOf(parameters, derTags.objectIdentifier).toString('hex'))) {
+  else if (!curves.has(contentBytes(parameters, derTags.objectIdentifier).toString('hex'))) {
     throw refused('elliptic curve is not supported; use P-256 or P-384');
   }
   return type;
@@ -113,7 +113,7 @@ function inspectRsaKey(key: DerElement): void {
 
 function digestOf(algorithm: DerElement, type: 'rsa' | 'ec'): string {
   const [identifier, parameters] = readSequence(algorithm, 2);
-  const known = signatures[contentOf(identifier, derTags.objectIdentifier).toString('hex')];
+  const known = signatures[contentBytes(identifier, derTags.objectIdentifier).toString('hex')];
   if (known?.type !== type) {
     throw refused('signature algorithm is not supported; use SHA-256, SHA-384 or SHA-512');
   }

@@ -53,21 +53,21 @@ export function readSequence({ tag, content }: DerElement, max: number): readonl
 }
 
 /** Returns the content of an element with this tag. Throws `RangeError` for another or none. */
-export function contentOf(element: DerElement | undefined, tag: number): Buffer {
+export function contentBytes(element: DerElement | undefined, tag: number): Buffer {
   if (element?.tag === tag) return element.content;
   throw new RangeError('unexpected element');
 }
 
 /** Returns the bytes of a bit string of whole bytes. Throws `RangeError`. */
 export function bitsOf(element: DerElement | undefined): Buffer {
-  const content = contentOf(element, derTags.bitString);
+  const content = contentBytes(element, derTags.bitString);
   if (content[0] !== 0) throw new RangeError('bit string with unused bits');
   return content.subarray(1);
 }
 
 /** Returns the magnitude of a positive integer, without leading zeros. Throws `RangeError`. */
 export function magnitudeOf(element: DerElement | undefined): Buffer {
-  const content = contentOf(element, derTags.integer);
+  const content = contentBytes(element, derTags.integer);
   if (content.length === 0 || (content[0] ?? 0) >= 0x80) {
     throw new RangeError('integer is not positive');
   }

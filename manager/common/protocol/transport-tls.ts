@@ -46,7 +46,13 @@ const problems: Readonly<Record<string, (certificate: PeerCertificate, now: stri
     `has expired on ${certificate.valid_to} (verifier's clock: ${now}); if that clock is right, provision the machine again`,
   CERT_NOT_YET_VALID: (certificate, now) =>
     `is not valid before ${certificate.valid_from} (verifier's clock: ${now}); check the clocks of both machines`,
+  INVALID_PURPOSE: () =>
+    'is not for this end of a connection, as that of a worker is not for a server; check the address',
 };
+
+/** Node's names of OpenSSL's verification errors: the certificate was read and rejected. */
+export const isVerificationCode = (code: string): boolean =>
+  /^(?:CERT_|UNABLE_|DEPTH_|SELF_SIGNED|INVALID_|PATH_LENGTH_EXCEEDED|CRL_|ERROR_IN_)/u.test(code);
 
 /** OpenSSL error codes that mean the signer is unknown rather than the certificate invalid. */
 const unknownAuthorityCodes = new Set([

@@ -8,7 +8,7 @@ import { AppError, isAppError, messageOf } from '../base/errors.js';
 import type { Connection, KeepAliveProfile } from './transport-connection.js';
 import { maxMessageBytes, WebSocketConnection } from './transport-connection.js';
 import type { PeerCertificateFields, TlsMaterial } from './transport-tls.js';
-import { describeCertificateError, tlsOptions } from './transport-tls.js';
+import { describeCertificateError, isVerificationCode, tlsOptions } from './transport-tls.js';
 
 export interface DialOptions {
   /** `host:port`. */
@@ -121,7 +121,7 @@ export function dialError(address: string, error: Error): AppError {
   if (reason !== undefined) {
     return new AppError('unavailable', `${address} does not answer: ${reason}`, { cause: error });
   }
-  if (/^(CERT_|UNABLE_|DEPTH_|SELF_SIGNED|ERR_SSL_|ERR_TLS_|ERR_OSSL)/.test(code)) {
+  if (isVerificationCode(code) || /^(ERR_SSL_|ERR_TLS_|ERR_OSSL)/.test(code)) {
     return new AppError('forbidden', `${address} is not trusted: ${messageOf(error)}`, {
       cause: error,
     });
@@ -142,7 +142,7 @@ export async function explainDialError(
 ): Promise<AppError> {
   const code = 'code' in error ? String(error.code) : '';
   const plain = dialError(address, error);
-  if (isAppError(error) || !untrusted.test(code)) return plain;
+  if (isAppError(error) || !isVerificationCode(code)) return plain;
   const certificate = await fetchCertificate(address, ca);
   if (certificate?.subject === undefined) return plain;
   const problem = describeCertificateError(code, certificate, Date.now());
@@ -167,8 +167,6 @@ function fetchCertificate(address: string, ca: string): Promise<PeerCertificate 
     socket.setTimeout(fetchTimeoutMs, fail).once('error', fail);
   });
 }
-
-const untrusted = /^(CERT_|UNABLE_|DEPTH_|SELF_SIGNED)/;
 
 interface ErrorResponse {
   readonly kind: ErrorKind;

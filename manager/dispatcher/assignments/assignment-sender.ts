@@ -2,7 +2,7 @@ import type { Clock } from '../../common/base/clock.js';
 import type { NodeId } from '../../common/model/ids.js';
 import type { Commit, StoreView } from '../../store/store.js';
 import { AssignmentTracker } from './assignment-tracker.js';
-import type { WorkerSession } from '../session.js';
+import type { WorkerSession } from '../sessions/session.js';
 import { Throttle } from '../throttle.js';
 
 export interface AssignmentSenderOptions {

@@ -69,7 +69,7 @@ export function toConsulError(error: unknown, server: string): AppError {
     const reason = status === undefined ? code : 'no cluster leader';
     return fail('unavailable', `consul at ${server} cannot be reached: ${reason}`);
   }
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) {
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|INVALID_PURPOSE|EPROTO/.test(code)) {
     return fail(
       'forbidden',
       `consul at ${server}: TLS handshake failed: ${tlsProblem(code)} (${code})`,
@@ -86,6 +86,7 @@ function tlsProblem(code: string): string {
   if (code.includes('EXPIRED')) return 'server certificate has expired';
   if (code.includes('NOT_YET_VALID'))
     return 'server certificate is not valid yet; check the clocks';
+  if (code === 'INVALID_PURPOSE') return 'server certificate is not for servers';
   if (code.includes('ALTNAME')) return 'server certificate is for another name or address';
   if (/ALERT.*CERTIFICATE|ALERT.*UNKNOWN_CA/.test(code)) {
     return 'server requires a client certificate signed by its CA';

@@ -1,8 +1,8 @@
 import { aNode } from '../../../fixtures/cluster/build.js';
 import type { Clock } from '../../../manager/common/base/clock.js';
 import { protocolVersion } from '../../../manager/common/protocol/messages.js';
-import type { Hello } from '../../../manager/dispatcher/hello.js';
-import { WorkerSession } from '../../../manager/dispatcher/session.js';
+import type { Hello } from '../../../manager/dispatcher/sessions/hello.js';
+import { WorkerSession } from '../../../manager/dispatcher/sessions/session.js';
 import type { Peer } from '../../../manager/transport/peer.js';
 import { FakeConnection } from './fake-connection.js';
 import { ManualClock } from './manual-clock.js';

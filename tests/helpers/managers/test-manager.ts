@@ -4,7 +4,7 @@ import { decode } from '../../../manager/common/base/decode.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { jsonLogger } from '../../../manager/common/base/log.js';
 import { newId } from '../../../manager/common/base/random.js';
-import type { LivenessTiming } from '../../../manager/dispatcher/node-liveness.js';
+import type { LivenessTiming } from '../../../manager/dispatcher/nodes/node-liveness.js';
 import { ManagerCredentials } from '../../../manager/security/credentials.js';
 import { Manager } from '../../../manager/manager.js';
 import type {

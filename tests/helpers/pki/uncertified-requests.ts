@@ -9,7 +9,7 @@ import type { JoinResponse, JoinRequest } from '../../../manager/common/protocol
 import { ManagerHttpClient } from '../../../manager/common/protocol/transport-call.js';
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
-import { isManagerOf } from '../pki/pki.js';
+import { isManagerOf } from './pki.js';
 
 /** Opens a worker session with a certificate. */
 export function openSession(port: number, tls: TlsMaterial): Promise<unknown> {

@@ -3,7 +3,7 @@ import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { LeaseId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import { Dispatcher } from '../../../manager/dispatcher/dispatcher.js';
-import type { Hello } from '../../../manager/dispatcher/hello.js';
+import type { Hello } from '../../../manager/dispatcher/sessions/hello.js';
 import type { DispatcherOptions } from '../../../manager/dispatcher/options.js';
 import type { Transaction } from '../../../manager/store/store.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';

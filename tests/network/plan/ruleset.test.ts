@@ -5,7 +5,7 @@ import type { NetworkView } from '../../../manager/common/model/network-view.js'
 import { bridgeOf, vxlanOf } from '../../../network/plan/names.js';
 import type { ObservedState, ObservedVxlan } from '../../../network/plan/observed.js';
 import { fixedRuleset, hasFixedChains, rulesetFor } from '../../../network/plan/ruleset.js';
-import { cleanUpText, loadText, updateText } from '../../../network/plan/table.js';
+import { cleanUpText, loadText, updateTableText } from '../../../network/plan/table.js';
 import type { WantedTable } from '../../../network/plan/table.js';
 import type { WantedState } from '../../../network/plan/wanted.js';
 import { wantedState } from '../../../network/plan/wanted.js';
@@ -113,7 +113,7 @@ test('the table of a node without networks is equal on all nodes', (t) => {
     'tunnels',
   ]);
   t.true(hasFixedChains(nft.observe()));
-  t.is(updateText(fixedRuleset, nft.observe()), undefined);
+  t.is(updateTableText(fixedRuleset, nft.observe()), undefined);
 });
 
 test('a table with a missing or altered fixed chain is replaced', (t) => {
@@ -132,7 +132,7 @@ const anyMembers: fc.Arbitrary<Members> = fc.dictionary(
 /** Applies what the table lacks and removes what is stale, as one round of the overlay does. */
 function reconcile(nft: FakeNft, wanted: WantedTable): void {
   const seen = nft.observe();
-  for (const text of [updateText(wanted, seen), cleanUpText(wanted, seen)])
+  for (const text of [updateTableText(wanted, seen), cleanUpText(wanted, seen)])
     if (text !== undefined) nft.apply(text);
 }
 
@@ -175,7 +175,7 @@ test('a node that joins or leaves a network costs one element, whatever the size
   );
   const seen = loaded(members).observe();
   const update = (changed: Members): string | undefined =>
-    updateText(rulesetFor(wantedFor({ ...members, ...changed }), devicesOf([])), seen);
+    updateTableText(rulesetFor(wantedFor({ ...members, ...changed }), devicesOf([])), seen);
   t.is(
     update({ 4100: [...many, 200] }),
     'add element inet shoal endpoints-4100 { 10.98.60.200 }\n',

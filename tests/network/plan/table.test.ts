@@ -5,7 +5,7 @@ import {
   loadText,
   markFrom,
   markOf,
-  updateText,
+  updateTableText,
 } from '../../../network/plan/table.js';
 import { FakeNft } from '../../helpers/fakes/fake-nft.js';
 
@@ -36,14 +36,14 @@ test('a chain has its mark only if all rules have it and none is missing', (t) =
 });
 
 test('a loaded table needs no update', (t) => {
-  t.is(updateText(wanted, inPlace()), undefined);
+  t.is(updateTableText(wanted, inPlace()), undefined);
   t.is(cleanUpText(wanted, inPlace()), undefined);
 });
 
 test('a chain without its rules is written again', (t) => {
   const mark = markOf(chain);
   t.is(
-    updateText(wanted, inPlace({ chains: new Map([['some', undefined]]) })),
+    updateTableText(wanted, inPlace({ chains: new Map([['some', undefined]]) })),
     [
       'flush chain inet shoal some\n',
       `add rule inet shoal some counter drop comment "${mark}"\n`,
@@ -55,7 +55,7 @@ test('a chain without its rules is written again', (t) => {
 test('elements are added and removed one by one', (t) => {
   const sets = new Map([['set', new Set(['10.0.0.2', '10.0.0.9'])]]);
   t.is(
-    updateText(wanted, inPlace({ sets })),
+    updateTableText(wanted, inPlace({ sets })),
     'delete element inet shoal set { 10.0.0.9 }\nadd element inet shoal set { 10.0.0.1 }\n',
   );
 });
@@ -66,7 +66,7 @@ test('stale chains and sets are deleted only when no chain changes', (t) => {
     chains: new Map([...chains, ['old', 'x/1']]),
     sets: new Map([...sets, ['older', new Set<string>()]]),
   };
-  t.is(updateText(wanted, stale), undefined);
+  t.is(updateTableText(wanted, stale), undefined);
   t.is(cleanUpText(wanted, stale), 'delete chain inet shoal old\ndelete set inet shoal older\n');
   const changing = { ...stale, chains: new Map([...stale.chains, ['some', undefined]]) };
   t.is(cleanUpText(wanted, changing), undefined);

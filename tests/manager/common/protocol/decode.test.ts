@@ -5,7 +5,7 @@ import { isAppError } from '../../../../manager/common/base/errors.js';
 import { taskStates } from '../../../../manager/common/model/task-state.js';
 import { decodeWorkerMessage } from '../../../../manager/common/protocol/decode.js';
 import type { WorkerMessage } from '../../../../manager/common/protocol/messages.js';
-import { negotiateVersion } from '../../../../manager/dispatcher/version.js';
+import { negotiateVersion } from '../../../../manager/dispatcher/sessions/version.js';
 
 const hello: WorkerMessage = {
   kind: 'hello',

@@ -1,11 +1,11 @@
 import test from 'ava';
-import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import { backgroundWrite } from '../../../manager/dispatcher/background-write.js';
-import { NodeRecords } from '../../../manager/dispatcher/node-records.js';
-import { silentLogger } from '../../helpers/fakes/silent-logger.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { openTestStore } from '../../helpers/stores/memory-store.js';
+import { aNetwork, aNode, aService, aTask, aVolume } from '../../../../fixtures/cluster/build.js';
+import type { NodeId, TaskId } from '../../../../manager/common/model/ids.js';
+import { backgroundWrite } from '../../../../manager/dispatcher/background-write.js';
+import { NodeRecords } from '../../../../manager/dispatcher/nodes/node-records.js';
+import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { openTestStore } from '../../../helpers/stores/memory-store.js';
 
 const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
 const [front, back] = [aNetwork('front'), aNetwork('back')];

@@ -1,18 +1,18 @@
-import type { Clock } from '../common/base/clock.js';
-import { AppError } from '../common/base/errors.js';
-import { silentEngineError } from '../common/model/silent-engine.js';
-import type { NewId } from '../common/base/random.js';
-import type { NodeId } from '../common/model/ids.js';
-import type { ManagerMessage } from '../common/protocol/messages.js';
-import type { Connection } from '../common/protocol/transport-connection.js';
+import type { Clock } from '../../common/base/clock.js';
+import { AppError } from '../../common/base/errors.js';
+import { silentEngineError } from '../../common/model/silent-engine.js';
+import type { NewId } from '../../common/base/random.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { ManagerMessage } from '../../common/protocol/messages.js';
+import type { Connection } from '../../common/protocol/transport-connection.js';
 import type {
   MessageStream,
   WorkerCallMap,
   WorkerCallName,
   WorkerCalls,
   WorkerStreamRequest,
-} from '../common/protocol/worker-calls.js';
-import type { StoreView } from '../store/store.js';
+} from '../../common/protocol/worker-calls.js';
+import type { StoreView } from '../../store/store.js';
 import type { WorkerSession } from './session.js';
 import { sessionCloseCodes } from './session.js';
 import { WorkerStreams } from './worker-streams.js';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { probeMachine } from '../../../manager/dispatcher/probe.js';
+import { probeMachine } from '../../../../manager/dispatcher/nodes/probe.js';
 
 test('a machine that refuses connections is alive', async (t) => {
   t.true(await probeMachine('127.0.0.1'));

@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { NodeId } from '../../../manager/common/model/ids.js';
-import { MessageLimits } from '../../../manager/dispatcher/message-limits.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import type { NodeId } from '../../../../manager/common/model/ids.js';
+import { MessageLimits } from '../../../../manager/dispatcher/sessions/message-limits.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
 
 const [one, other] = ['w1', 'w2'] as [NodeId, NodeId];
 

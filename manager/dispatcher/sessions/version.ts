@@ -1,5 +1,5 @@
-import { AppError } from '../common/base/errors.js';
-import { protocolVersion } from '../common/protocol/messages.js';
+import { AppError } from '../../common/base/errors.js';
+import { protocolVersion } from '../../common/protocol/messages.js';
 
 /**
  * Returns the protocol version to use with a peer. Only one version exists so far; newer peers must

@@ -1,8 +1,8 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import test from 'ava';
-import type { NodeId } from '../../../manager/common/model/ids.js';
-import { HeartbeatMonitor } from '../../../manager/dispatcher/heartbeat.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import type { NodeId } from '../../../../manager/common/model/ids.js';
+import { HeartbeatMonitor } from '../../../../manager/dispatcher/nodes/heartbeat.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
 
 const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
 const timing = {

@@ -1,5 +1,5 @@
-import type { Clock } from '../common/base/clock.js';
-import type { NodeId } from '../common/model/ids.js';
+import type { Clock } from '../../common/base/clock.js';
+import type { NodeId } from '../../common/model/ids.js';
 import type { NodeLiveness, LivenessTiming } from './node-liveness.js';
 import { evaluateLiveness } from './node-liveness.js';
 import type { Probe } from './probe.js';

@@ -1,11 +1,11 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import test from 'ava';
-import { AppError } from '../../../manager/common/base/errors.js';
-import { SessionServer } from '../../../manager/dispatcher/session-server.js';
-import { FakeConnection } from '../../helpers/fakes/fake-connection.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
-import { aHello, aSession, aWorkerPeer } from '../../helpers/fakes/worker-session.js';
+import { AppError } from '../../../../manager/common/base/errors.js';
+import { SessionServer } from '../../../../manager/dispatcher/sessions/session-server.js';
+import { FakeConnection } from '../../../helpers/fakes/fake-connection.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { recordingLogger } from '../../../helpers/fakes/recording-logger.js';
+import { aHello, aSession, aWorkerPeer } from '../../../helpers/fakes/worker-session.js';
 
 const heartbeat = { kind: 'heartbeat' };
 

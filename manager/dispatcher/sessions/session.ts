@@ -1,15 +1,15 @@
-import type { Clock } from '../common/base/clock.js';
-import type { Decoder } from '../common/base/decode.js';
-import { decode } from '../common/base/decode.js';
-import { AppError, toAppError } from '../common/base/errors.js';
-import type { NetworkId, NodeId } from '../common/model/ids.js';
-import type { StuckRemoval } from '../common/model/network-view.js';
-import type { EngineState } from '../common/model/silent-engine.js';
-import type { ManagerMessage, WorkerMessage } from '../common/protocol/messages.js';
-import type { Peer } from '../transport/peer.js';
-import type { Connection } from '../common/protocol/transport-connection.js';
-import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../common/protocol/worker-calls.js';
-import { workerResults } from '../common/protocol/worker-results.js';
+import type { Clock } from '../../common/base/clock.js';
+import type { Decoder } from '../../common/base/decode.js';
+import { decode } from '../../common/base/decode.js';
+import { AppError, toAppError } from '../../common/base/errors.js';
+import type { NetworkId, NodeId } from '../../common/model/ids.js';
+import type { StuckRemoval } from '../../common/model/network-view.js';
+import type { EngineState } from '../../common/model/silent-engine.js';
+import type { ManagerMessage, WorkerMessage } from '../../common/protocol/messages.js';
+import type { Peer } from '../../transport/peer.js';
+import type { Connection } from '../../common/protocol/transport-connection.js';
+import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../../common/protocol/worker-calls.js';
+import { workerResults } from '../../common/protocol/worker-results.js';
 
 /** Upper bound of a call, ms; callers may have shorter deadlines. */
 const callDeadlineMs = 120_000;

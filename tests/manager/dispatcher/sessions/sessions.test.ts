@@ -1,12 +1,12 @@
 import test from 'ava';
-import { aNode } from '../../../fixtures/cluster/build.js';
-import { isAppError } from '../../../manager/common/base/errors.js';
-import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import { Sessions } from '../../../manager/dispatcher/sessions.js';
-import { FakeConnection } from '../../helpers/fakes/fake-connection.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { aSession } from '../../helpers/fakes/worker-session.js';
-import { openTestStore } from '../../helpers/stores/memory-store.js';
+import { aNode } from '../../../../fixtures/cluster/build.js';
+import { isAppError } from '../../../../manager/common/base/errors.js';
+import type { NodeId, TaskId } from '../../../../manager/common/model/ids.js';
+import { Sessions } from '../../../../manager/dispatcher/sessions/sessions.js';
+import { FakeConnection } from '../../../helpers/fakes/fake-connection.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { aSession } from '../../../helpers/fakes/worker-session.js';
+import { openTestStore } from '../../../helpers/stores/memory-store.js';
 
 const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
 const taskId = 't1' as TaskId;

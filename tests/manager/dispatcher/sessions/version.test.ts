@@ -1,6 +1,6 @@
 import test from 'ava';
-import { protocolVersion } from '../../../manager/common/protocol/messages.js';
-import { negotiateVersion } from '../../../manager/dispatcher/version.js';
+import { protocolVersion } from '../../../../manager/common/protocol/messages.js';
+import { negotiateVersion } from '../../../../manager/dispatcher/sessions/version.js';
 
 test('peers of this and of later versions speak this version', (t) => {
   t.is(negotiateVersion(protocolVersion), protocolVersion);

@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { NodeId } from '../../../manager/common/model/ids.js';
-import { Quarantine } from '../../../manager/dispatcher/quarantine.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import type { NodeId } from '../../../../manager/common/model/ids.js';
+import { Quarantine } from '../../../../manager/dispatcher/sessions/quarantine.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
 
 const node = 'w1' as NodeId;
 const advice = 'upgrade or inspect its worker';

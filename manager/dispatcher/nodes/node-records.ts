@@ -1,18 +1,18 @@
-import type { NetworkId, NodeId } from '../common/model/ids.js';
-import { withStuckNode } from '../common/model/network.js';
-import type { StuckRemoval } from '../common/model/network-view.js';
-import type { Node, NodeDescription } from '../common/model/node.js';
-import type { EngineState } from '../common/model/silent-engine.js';
-import type { ClusterStore } from '../store/store.js';
-import type { BackgroundWrite } from './background-write.js';
-import type { Hello } from './hello.js';
+import type { NetworkId, NodeId } from '../../common/model/ids.js';
+import { withStuckNode } from '../../common/model/network.js';
+import type { StuckRemoval } from '../../common/model/network-view.js';
+import type { Node, NodeDescription } from '../../common/model/node.js';
+import type { EngineState } from '../../common/model/silent-engine.js';
+import type { ClusterStore } from '../../store/store.js';
+import type { BackgroundWrite } from '../background-write.js';
+import type { Hello } from '../sessions/hello.js';
 import {
   admitNode,
   claimVolumes,
   reuseIfUnchanged,
   silentStatus,
   updateNodeRoles,
-} from './hello.js';
+} from '../sessions/hello.js';
 import { cleanUpRemovedNode, findRemovedNodes } from './removed-nodes.js';
 
 /** The dispatcher's writes to nodes and to what belongs to them. */

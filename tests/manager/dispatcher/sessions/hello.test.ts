@@ -1,21 +1,21 @@
 import test from 'ava';
-import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import type { LeaseId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import type { Node } from '../../../manager/common/model/node.js';
-import type { Volume } from '../../../manager/common/model/network.js';
-import type { ClusterStore, Transaction } from '../../../manager/store/store.js';
-import type { Hello } from '../../../manager/dispatcher/hello.js';
+import { aNetwork, aNode, aService, aTask, aVolume } from '../../../../fixtures/cluster/build.js';
+import type { LeaseId, NodeId, TaskId } from '../../../../manager/common/model/ids.js';
+import type { Node } from '../../../../manager/common/model/node.js';
+import type { Volume } from '../../../../manager/common/model/network.js';
+import type { ClusterStore, Transaction } from '../../../../manager/store/store.js';
+import type { Hello } from '../../../../manager/dispatcher/sessions/hello.js';
 import {
   admitNode,
   checkHello,
   claimVolumes,
   reuseIfUnchanged,
   updateNodeRoles,
-} from '../../../manager/dispatcher/hello.js';
-import { aStatus } from '../../helpers/fakes/fake-worker.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { aHello, aWorkerPeer } from '../../helpers/fakes/worker-session.js';
-import { openTestStore } from '../../helpers/stores/memory-store.js';
+} from '../../../../manager/dispatcher/sessions/hello.js';
+import { aStatus } from '../../../helpers/fakes/fake-worker.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { aHello, aWorkerPeer } from '../../../helpers/fakes/worker-session.js';
+import { openTestStore } from '../../../helpers/stores/memory-store.js';
 
 const hello = aHello('w1');
 const w1 = 'w1' as NodeId;

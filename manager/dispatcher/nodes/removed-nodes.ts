@@ -1,7 +1,7 @@
-import type { NodeId } from '../common/model/ids.js';
-import { withStuckNode } from '../common/model/network.js';
-import type { StoreView, Transaction } from '../store/store.js';
-import { isAssigned } from '../common/model/task-state.js';
+import type { NodeId } from '../../common/model/ids.js';
+import { withStuckNode } from '../../common/model/network.js';
+import type { StoreView, Transaction } from '../../store/store.js';
+import { isAssigned } from '../../common/model/task-state.js';
 
 /**
  * Cleans up after a node that was removed from the cluster: marks its tasks `orphaned`, releases

@@ -1,13 +1,13 @@
-import { AppError } from '../common/base/errors.js';
-import { hashOf } from '../common/base/canonical.js';
-import type { NodeId } from '../common/model/ids.js';
-import type { Node, NodeDescription } from '../common/model/node.js';
-import { isTerminal } from '../common/model/task-state.js';
-import type { WorkerMessage } from '../common/protocol/messages.js';
-import type { Peer } from '../transport/peer.js';
-import type { Transaction } from '../store/store.js';
-import { fencedLeases, unusedGatewayLeases } from './unused-leases.js';
-import { writeReport } from './report-batch.js';
+import { AppError } from '../../common/base/errors.js';
+import { hashOf } from '../../common/base/canonical.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { Node, NodeDescription } from '../../common/model/node.js';
+import { isTerminal } from '../../common/model/task-state.js';
+import type { WorkerMessage } from '../../common/protocol/messages.js';
+import type { Peer } from '../../transport/peer.js';
+import type { Transaction } from '../../store/store.js';
+import { fencedLeases, unusedGatewayLeases } from '../unused-leases.js';
+import { writeReport } from '../report-batch.js';
 
 /** Valid node names: host names (used by local workers) and machine names. */
 const namePattern = /^[0-9A-Za-z][0-9A-Za-z_.-]{0,252}$/u;

@@ -1,6 +1,6 @@
-import type { Clock } from '../common/base/clock.js';
-import { AppError } from '../common/base/errors.js';
-import type { NodeId } from '../common/model/ids.js';
+import type { Clock } from '../../common/base/clock.js';
+import { AppError } from '../../common/base/errors.js';
+import type { NodeId } from '../../common/model/ids.js';
 
 interface Offence {
   readonly problem: string;

@@ -1,10 +1,10 @@
-import type { Clock } from '../common/base/clock.js';
-import { AppError, isAppError, toAppError } from '../common/base/errors.js';
-import type { Logger } from '../common/base/log.js';
-import { decodeWorkerMessage } from '../common/protocol/decode.js';
-import type { WorkerMessage } from '../common/protocol/messages.js';
-import type { Connection } from '../common/protocol/transport-connection.js';
-import type { Peer } from '../transport/peer.js';
+import type { Clock } from '../../common/base/clock.js';
+import { AppError, isAppError, toAppError } from '../../common/base/errors.js';
+import type { Logger } from '../../common/base/log.js';
+import { decodeWorkerMessage } from '../../common/protocol/decode.js';
+import type { WorkerMessage } from '../../common/protocol/messages.js';
+import type { Connection } from '../../common/protocol/transport-connection.js';
+import type { Peer } from '../../transport/peer.js';
 import type { Hello } from './hello.js';
 import { checkHello } from './hello.js';
 import type { WorkerSession } from './session.js';

@@ -1,7 +1,7 @@
-import type { Clock } from '../common/base/clock.js';
-import type { NodeId } from '../common/model/ids.js';
-import type { EngineState } from '../common/model/silent-engine.js';
-import { sessionCloseCodes, type WorkerSession } from './session.js';
+import type { Clock } from '../../common/base/clock.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { EngineState } from '../../common/model/silent-engine.js';
+import { sessionCloseCodes, type WorkerSession } from '../sessions/session.js';
 
 export interface EngineSilenceOptions {
   readonly clock: Clock;

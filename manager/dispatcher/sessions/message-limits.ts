@@ -1,7 +1,7 @@
-import type { Clock } from '../common/base/clock.js';
-import { AppError } from '../common/base/errors.js';
-import { KeyedTokenBuckets } from '../common/base/token-bucket.js';
-import type { NodeId } from '../common/model/ids.js';
+import type { Clock } from '../../common/base/clock.js';
+import { AppError } from '../../common/base/errors.js';
+import { KeyedTokenBuckets } from '../../common/base/token-bucket.js';
+import type { NodeId } from '../../common/model/ids.js';
 
 /** More nodes than a cluster has; beyond it messages of further nodes are refused. */
 const maxKeys = 16_384;

@@ -1,14 +1,14 @@
 import test, { type ExecutionContext } from 'ava';
-import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Node } from '../../../manager/common/model/node.js';
-import { EngineSilence } from '../../../manager/dispatcher/engine-silence.js';
-import { defaultLivenessTiming } from '../../../manager/dispatcher/node-liveness.js';
-import type { WorkerSession } from '../../../manager/dispatcher/session.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
-import type { TestPki } from '../../helpers/pki/pki.js';
-import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
-import { until } from '../../helpers/until.js';
+import { aNode, aService, aTask } from '../../../../fixtures/cluster/build.js';
+import type { Node } from '../../../../manager/common/model/node.js';
+import { EngineSilence } from '../../../../manager/dispatcher/nodes/engine-silence.js';
+import { defaultLivenessTiming } from '../../../../manager/dispatcher/nodes/node-liveness.js';
+import type { WorkerSession } from '../../../../manager/dispatcher/sessions/session.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { createManagerPki, TestManager } from '../../../helpers/managers/test-manager.js';
+import type { TestPki } from '../../../helpers/pki/pki.js';
+import { MemoryBackend } from '../../../helpers/stores/memory-backend.js';
+import { until } from '../../../helpers/until.js';
 
 let pki: TestPki;
 

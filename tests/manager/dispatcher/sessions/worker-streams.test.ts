@@ -1,10 +1,10 @@
 import test from 'ava';
-import { isAppError } from '../../../manager/common/base/errors.js';
-import type { TaskId } from '../../../manager/common/model/ids.js';
-import { WorkerStreams } from '../../../manager/dispatcher/worker-streams.js';
-import { FakeConnection } from '../../helpers/fakes/fake-connection.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { aSession } from '../../helpers/fakes/worker-session.js';
+import { isAppError } from '../../../../manager/common/base/errors.js';
+import type { TaskId } from '../../../../manager/common/model/ids.js';
+import { WorkerStreams } from '../../../../manager/dispatcher/sessions/worker-streams.js';
+import { FakeConnection } from '../../../helpers/fakes/fake-connection.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { aSession } from '../../../helpers/fakes/worker-session.js';
 
 const request = { kind: 'export', taskId: 't1' as TaskId } as const;
 

@@ -1,9 +1,9 @@
-import type { Clock } from '../common/base/clock.js';
-import { AppError } from '../common/base/errors.js';
-import type { NewId } from '../common/base/random.js';
-import type { NodeId } from '../common/model/ids.js';
-import type { Connection } from '../common/protocol/transport-connection.js';
-import type { WorkerStreamRequest } from '../common/protocol/worker-calls.js';
+import type { Clock } from '../../common/base/clock.js';
+import { AppError } from '../../common/base/errors.js';
+import type { NewId } from '../../common/base/random.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { Connection } from '../../common/protocol/transport-connection.js';
+import type { WorkerStreamRequest } from '../../common/protocol/worker-calls.js';
 import type { WorkerSession } from './session.js';
 
 /** Deadline for a worker to dial back after an `open` message, ms. */

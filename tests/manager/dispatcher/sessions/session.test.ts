@@ -1,8 +1,8 @@
 import test from 'ava';
-import { isAppError } from '../../../manager/common/base/errors.js';
-import type { TaskId } from '../../../manager/common/model/ids.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { aSession } from '../../helpers/fakes/worker-session.js';
+import { isAppError } from '../../../../manager/common/base/errors.js';
+import type { TaskId } from '../../../../manager/common/model/ids.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
+import { aSession } from '../../../helpers/fakes/worker-session.js';
 
 const taskId = 't1' as TaskId;
 const never = new AbortController().signal;

@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import type { NodeLiveness } from '../../../manager/dispatcher/node-liveness.js';
+import type { NodeLiveness } from '../../../../manager/dispatcher/nodes/node-liveness.js';
 import {
   defaultLivenessTiming,
   evaluateLiveness,
-} from '../../../manager/dispatcher/node-liveness.js';
+} from '../../../../manager/dispatcher/nodes/node-liveness.js';
 
 const fine: NodeLiveness = {
   connected: true,
