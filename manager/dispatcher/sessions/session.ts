@@ -8,7 +8,11 @@ import type { EngineState } from '../../common/model/silent-engine.js';
 import type { ManagerMessage, WorkerMessage } from '../../common/protocol/messages.js';
 import type { Peer } from '../../transport/peer.js';
 import type { Connection } from '../../common/protocol/transport-connection.js';
-import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../../common/protocol/worker-calls.js';
+import type {
+  WorkerCall,
+  WorkerCallMap,
+  WorkerCallName,
+} from '../../common/protocol/worker-calls.js';
 import { workerResults } from '../../common/protocol/worker-results.js';
 
 /** Upper bound of a call, ms; callers may have shorter deadlines. */

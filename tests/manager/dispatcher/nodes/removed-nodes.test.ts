@@ -2,7 +2,10 @@ import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../../fixtures/cluster/build.js';
 import type { LeaseId, NodeId, TaskId } from '../../../../manager/common/model/ids.js';
 import { withStuckNode } from '../../../../manager/common/model/network.js';
-import { cleanUpRemovedNode, findRemovedNodes } from '../../../../manager/dispatcher/nodes/removed-nodes.js';
+import {
+  cleanUpRemovedNode,
+  findRemovedNodes,
+} from '../../../../manager/dispatcher/nodes/removed-nodes.js';
 import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
 import { openTestStore } from '../../../helpers/stores/memory-store.js';
 
