@@ -7,6 +7,7 @@ import { DockerContainerAccess } from './executor/docker/container-access.js';
 import { DockerContainerControl } from './executor/docker/container-control.js';
 import { DockerImageStore } from './executor/docker/images/image-store.js';
 import { DockerImageTransfer } from './executor/docker/images/image-transfer.js';
+import { DockerEngineRequests } from './executor/docker/engine-requests.js';
 import { DockerTaskExecutor } from './executor/docker/task-executor.js';
 import { EngineHealth } from './executor/engine-health.js';
 import type { EngineInterfaces } from './executor/executor.js';
@@ -60,6 +61,7 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
     imageStore: new DockerImageStore(client, images, new ImageLayers(client)),
     transfer: new DockerImageTransfer(client, images),
     foreign: new ComposeContainers(client),
+    requests: new DockerEngineRequests(dockerSocket, () => client.apiMinor),
     networks: new EngineNetworks(client, clusterId, watch),
     volumes,
     slotVolumes,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
@@ -53,6 +54,12 @@ export interface ApiRequest extends RequestTarget {
   readonly signal: AbortSignal;
   /** Reads the JSON body; an absent body is an empty object. Throws `invalid` for other values. */
   readonly body: () => Promise<JsonBody>;
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Headers by name with each value that was sent. */
+  readonly distinctHeaders: NodeJS.Dict<string[]>;
+  /** The body as it arrives, for uploads; empty for a connection upgrade. */
+  readonly upload: AsyncIterable<Uint8Array>;
 }
 
 /** Handles one route; `names` are the capture groups of its pattern. */

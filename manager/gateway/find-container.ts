@@ -1,4 +1,5 @@
 import { AppError } from '../common/base/errors.js';
+import { containerState } from '../common/model/container-state.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
 import { byNewest, isWanted } from '../store/slots.js';
@@ -70,6 +71,29 @@ export function findContainer(view: StoreView, reference: string): PlacedContain
   }
   if (first === undefined) throw new AppError('not-found', `No such container: ${reference}`);
   return first;
+}
+
+/**
+ * Throws `conflict` with the Docker Engine's message if no process can be started in the container
+ * or attached to: it is not running, restarting or paused.
+ */
+export function requireActive(item: PlacedContainer, verb: 'exec' | 'attach'): void {
+  requireRunning(item);
+  const { task, containerId } = item;
+  const state = containerState(task);
+  if (state === 'paused') {
+    const subject = verb === 'exec' ? 'Container' : 'container';
+    throw new AppError(
+      'conflict',
+      `${subject} ${containerId} is paused, unpause the container before ${verb}`,
+    );
+  }
+  if (state === 'restarting') {
+    throw new AppError(
+      'conflict',
+      `Container ${containerId} is restarting, wait until the container is running`,
+    );
+  }
 }
 
 /** Throws `conflict` with the Docker Engine's message if the container is not running. */

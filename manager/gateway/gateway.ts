@@ -30,7 +30,10 @@ export class Gateway {
   async answer({ identity, request, response, body, signal }: RawHttpRequest<Peer>): Promise<void> {
     setHeaders(response, this.#context.cluster.version);
     const read = async (): Promise<JsonBody> => objectOf(await body());
-    const answer = await this.#dispatch(request, { peer: identity, signal, body: read });
+    const answer = await this.#dispatch(request, {
+      ...{ peer: identity, signal, body: read },
+      upload: request as AsyncIterable<Uint8Array>,
+    });
     await writeResponse(answer, request, response, signal);
   }
 
@@ -42,17 +45,22 @@ export class Gateway {
       gone.abort();
     });
     const body = (): Promise<JsonBody> => Promise.resolve().then(() => objectOf(web.body));
-    const answer = await this.#dispatch(request, { peer: identity, signal: gone.signal, body });
+    const answer = await this.#dispatch(request, {
+      ...{ peer: identity, signal: gone.signal, body },
+      upload: noUpload(),
+    });
     await writeUpgrade(answer, web);
   }
 
   async #dispatch(
     request: IncomingMessage,
-    rest: Pick<ApiRequest, 'peer' | 'signal' | 'body'>,
+    rest: Pick<ApiRequest, 'peer' | 'signal' | 'body' | 'upload'>,
   ): Promise<ApiResponse> {
     const target = parseTarget(request.url ?? '/');
     const { handler, names } = findRoute(request.method ?? 'GET', target.path);
-    return handler(this.#context, { ...target, ...rest }, ...names);
+    const { method = 'GET', headers, headersDistinct: distinctHeaders } = request;
+    const asked = { ...target, ...rest, method, headers, distinctHeaders };
+    return handler(this.#context, asked, ...names);
   }
 }
 
@@ -65,6 +73,10 @@ function setHeaders(response: ServerResponse, version: string): void {
   response.setHeader('ostype', 'linux');
   response.setHeader('swarm', 'inactive');
   response.setHeader('server', `Shoal/${version} (linux)`);
+}
+
+async function* noUpload(): AsyncGenerator<Uint8Array> {
+  // The client's bytes belong to the upgraded connection.
 }
 
 function objectOf(body: Buffer): JsonBody {

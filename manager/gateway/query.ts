@@ -16,6 +16,16 @@ export function timeParameter(query: URLSearchParams, key: string): number | und
   return at;
 }
 
+/** Integer parameter with an optional sign; undefined if absent. */
+export function integerParameter(query: URLSearchParams, key: string): number | undefined {
+  const value = query.get(key) ?? '';
+  if (value === '') return undefined;
+  if (!/^[+-]?\d+$/u.test(value)) {
+    throw new AppError('invalid', `${key}=${value}: must be an integer`);
+  }
+  return Number(value);
+}
+
 /** Non-negative integer parameter; undefined if absent. */
 export function countParameter(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';

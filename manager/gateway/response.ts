@@ -26,6 +26,8 @@ export type ApiResponse =
   | {
       readonly kind: 'stream';
       readonly contentType: string;
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
       readonly pour: (sink: Sink) => Promise<void>;
     }
   /**
@@ -34,6 +36,8 @@ export type ApiResponse =
   | {
       readonly kind: 'hijack';
       readonly contentType: string;
+      /** Protocol of the upgraded connection; `tcp` by default. */
+      readonly protocol?: string;
       readonly converse: (terminal: Terminal) => Promise<void>;
     };
 
@@ -65,7 +69,10 @@ export async function writeResponse(
       response.end();
       return;
     case 'stream':
-      response.writeHead(200, { 'content-type': answer.contentType });
+      response.writeHead(answer.status ?? 200, {
+        'content-type': answer.contentType,
+        ...answer.headers,
+      });
       response.flushHeaders();
       await answer.pour({ signal, send: (chunk) => send(response, chunk) });
       response.end();
@@ -101,7 +108,7 @@ export async function writeUpgrade(
   socket.on('error', () => undefined);
   socket.write(
     `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${answer.contentType}\r\n` +
-      `Connection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: ${apiVersion}\r\n\r\n`,
+      `Connection: Upgrade\r\nUpgrade: ${answer.protocol ?? 'tcp'}\r\nApi-Version: ${apiVersion}\r\n\r\n`,
   );
   try {
     await answer.converse({

@@ -20,7 +20,13 @@ import { dial } from '../common/protocol/transport.js';
 import type { Leader } from '../store/election.js';
 import { LeaderWatch } from './leader-watch.js';
 import type { ForwardTarget } from './web-relay.js';
-import { forwardUpgrade, forwardRequest, pipeSockets, pipeResponse } from './web-relay.js';
+import {
+  forwardUpgrade,
+  forwardRequest,
+  isUpload,
+  pipeSockets,
+  pipeResponse,
+} from './web-relay.js';
 
 export interface RelayOptions {
   readonly clusterName: string;
@@ -133,7 +139,7 @@ export class Relay {
   /** Forwards a plain HTTP request; resolves when the response is complete. */
   async web(web: RawHttpRequest<Peer>): Promise<RelayResult<void>> {
     const { request, response, identity, signal } = web;
-    const body = await web.body();
+    const body = isUpload(request) ? undefined : await web.body();
     const isIdempotent = request.method === 'GET' || request.method === 'HEAD';
     const opened = await this.#withLeader({ identity, signal, isIdempotent }, async (leader) => ({
       leader,

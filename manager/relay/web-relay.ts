@@ -1,4 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type {
+  ClientRequest,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  ServerResponse,
+} from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -24,10 +29,11 @@ export interface ForwardTarget {
   readonly connectTimeoutMs: number;
 }
 
-/** A client's request with its buffered body, so that it can be retried at the next leader. */
-export interface BufferedRequest {
+/** A client's request. */
+export interface ForwardedRequest {
   readonly request: IncomingMessage;
-  readonly body: Buffer;
+  /** Buffered, so that it can be retried at the next leader; undefined for an upload. */
+  readonly body: Buffer | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -36,7 +42,7 @@ const droppedHeaders = new Set(['host', 'content-length', 'transfer-encoding', '
 
 /** Sends the request to the leader; resolves with the response once its headers have arrived. */
 export async function forwardRequest(
-  message: BufferedRequest,
+  message: ForwardedRequest,
   hop: ForwardTarget,
 ): Promise<IncomingMessage> {
   const outcome = await begin(message, hop);
@@ -61,7 +67,7 @@ type WebOutcome =
 
 /** Sends an upgrade request to the leader. A response without an upgrade is thrown as an error. */
 export async function forwardUpgrade(
-  message: BufferedRequest,
+  message: ForwardedRequest,
   hop: ForwardTarget,
 ): Promise<UpgradedConnection> {
   const outcome = await begin(message, hop);
@@ -96,10 +102,12 @@ export async function pipeSockets(
 
 /** Forwards a request. Rejects like `dial`, and with `notLeaderError` if the peer is not the leader. */
 async function begin(
-  { request, body, signal }: BufferedRequest,
+  { request, body, signal }: ForwardedRequest,
   { address, tls, verifyPeer, headers, connectTimeoutMs }: ForwardTarget,
 ): Promise<WebOutcome> {
-  const kept = Object.entries(request.headers).filter(([name]) => !droppedHeaders.has(name));
+  const kept = Object.entries(request.headersDistinct).filter(
+    ([name]) => !droppedHeaders.has(name),
+  );
   const outgoing = httpsRequest(`https://${address}${request.url ?? '/'}`, {
     ...tlsOptions(tls),
     checkServerIdentity: serverIdentityCheck(verifyPeer),
@@ -107,7 +115,7 @@ async function begin(
     // A separate connection: it may be long-lived and closes with the client's.
     agent: false,
     signal,
-    headers: { ...Object.fromEntries(kept), ...headers, 'content-length': body.length },
+    headers: { ...Object.fromEntries(kept), ...headers, ...lengthOf(request, body) },
   });
   setConnectTimeout(outgoing, connectTimeoutMs);
   const outcome = await new Promise<WebOutcome>((resolve, reject) => {
@@ -120,10 +128,35 @@ async function begin(
     outgoing.once('error', (error) => {
       reject(isAppError(error) ? error : dialError(address, error));
     });
-    outgoing.end(body);
+    if (body !== undefined) outgoing.end(body);
+    else sendUpload(request, outgoing);
   });
   if (outcome.response.statusCode === 503) await throwIfNotLeading(outcome.response, address);
   return outcome;
+}
+
+function lengthOf(request: IncomingMessage, body: Buffer | undefined): OutgoingHttpHeaders {
+  const length = body?.length ?? request.headers['content-length'];
+  return length === undefined ? { 'transfer-encoding': 'chunked' } : { 'content-length': length };
+}
+
+/** Reads the client's bytes only once the leader is connected: a failed connect can be retried. */
+function sendUpload(request: IncomingMessage, outgoing: ClientRequest): void {
+  outgoing.once('socket', (socket) => {
+    socket.once('secureConnect', () => {
+      request.pipe(outgoing);
+      request.once('error', () => outgoing.destroy());
+    });
+  });
+}
+
+/** Bodies up to this size are buffered and can be retried, bytes. */
+const maxBufferedBytes = 1024 * 1024;
+
+/** True for a body that is too long, or may be, to be kept for a retry. */
+export function isUpload({ headers }: IncomingMessage): boolean {
+  const length = Number(headers['content-length'] ?? 0);
+  return headers['transfer-encoding'] !== undefined || !(length <= maxBufferedBytes);
 }
 
 async function throwIfNotLeading(response: IncomingMessage, address: string): Promise<void> {

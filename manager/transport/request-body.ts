@@ -1,10 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../common/base/errors.js';
 
-/** Reads a body. Throws `invalid` if it is larger than `maxBytes`. */
+/** Longest time for a body to arrive, ms. */
+const bodyDeadlineMs = 60_000;
+
+/**
+ * Reads a body. Throws `invalid` if it is larger than `maxBytes`, and drops a connection that takes
+ * more than a minute to send it.
+ */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
+  const timer = setTimeout(() => request.destroy(), bodyDeadlineMs);
+  request.once('close', () => {
+    clearTimeout(timer);
+  });
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
@@ -12,6 +22,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     }
     chunks.push(chunk);
   }
+  clearTimeout(timer);
   return Buffer.concat(chunks);
 }
 

@@ -96,6 +96,7 @@ export class RequestRouter<Identity> {
         await web.answer({ identity, request, response, body, signal: gone.signal });
         return;
       }
+      requireModernTls(request);
       if (page !== undefined && request.method === 'GET' && pathOf(request) === page.path) {
         send(response, 200, page.contentType, page.answer(this.#identify(request)));
         return;
@@ -126,6 +127,7 @@ export class RequestRouter<Identity> {
         await web.upgrade({ identity, request, body, socket, hijacked: taken });
         return;
       }
+      requireModernTls(request);
       await this.#options.stream({
         path: pathOf(request),
         identity: this.#identify(request),
@@ -202,6 +204,12 @@ export class RequestRouter<Identity> {
     }
     return failure;
   }
+}
+
+/** Only Docker clients may use TLS 1.2: members of the cluster cannot be downgraded to it. */
+function requireModernTls({ socket }: IncomingMessage): void {
+  if (socket instanceof TLSSocket && socket.getProtocol() === 'TLSv1.3') return;
+  throw new AppError('forbidden', 'request: TLS 1.3 is required for this path; upgrade the client');
 }
 
 /** IP address of the client. */

@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import { AppError } from '../common/base/errors.js';
 import { maxMessageBytes, WebSocketConnection } from '../common/protocol/transport-connection.js';
 import type { TlsMaterial } from '../common/protocol/transport-tls.js';
-import { tlsOptions } from '../common/protocol/transport-tls.js';
+import { serverTlsOptions } from '../common/protocol/transport-tls.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { defaultConnectionLimits, limitConnections } from './connection-limits.js';
 import type { RouterOptions } from './request-router.js';
@@ -34,13 +34,14 @@ export interface TransportServer {
 /** Starts listening. Throws `conflict` if the address is in use, `unavailable` if bind fails. */
 export async function serve<Identity>(options: ServeOptions<Identity>): Promise<TransportServer> {
   const server = createServer({
-    ...tlsOptions(options.tls),
+    ...serverTlsOptions(options.tls),
     requestCert: true,
     // `authenticate` rejects peers instead of TLS, so that they receive the reason.
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
     headersTimeout: 10_000,
-    requestTimeout: 60_000,
+    // Uploads of images take minutes; the router bounds the time of other bodies.
+    requestTimeout: 0,
     connectionsCheckingInterval: 5_000,
   });
   limitConnections(server, options.log, { ...defaultConnectionLimits, ...options.limits });
@@ -75,7 +76,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
   return {
     port: (server.address() as AddressInfo).port,
     renew(tls) {
-      server.setSecureContext(tlsOptions(tls));
+      server.setSecureContext(serverTlsOptions(tls));
     },
     reauthenticatePeers() {
       for (const socket of open) router.recheck(socket);

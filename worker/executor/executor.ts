@@ -4,6 +4,10 @@ import type { PublishedPort } from '../../manager/common/model/task.js';
 import type { VolumeSpec } from '../../manager/common/model/network.js';
 import type { AssignedFile, AssignedTask } from '../../manager/common/protocol/assignments.js';
 import type {
+  EngineAnswerHead,
+  EngineRequest,
+} from '../../manager/common/protocol/engine/engine-request.js';
+import type {
   CommitOptions,
   EngineImage,
   ExecOptions,
@@ -227,6 +231,27 @@ export interface ImageTransfer {
   invalidateImages(): void;
 }
 
+/** An engine's answer to a request that is passed on unchanged. */
+export interface EngineAnswer extends EngineAnswerHead {
+  /** The body, or the output of the upgraded connection. */
+  readonly output: NodeJS.ReadableStream;
+}
+
+/** Passes requests of Docker clients to the engine. */
+export interface EngineRequests {
+  /**
+   * Resolves when the engine has sent the head of its answer; until then and later `input` is sent
+   * as the body or, after an upgrade, as the client's side of the connection. Throws `forbidden` for
+   * a request that is not permitted.
+   */
+  pass(
+    request: EngineRequest,
+    containerId: string | undefined,
+    input: NodeJS.ReadableStream,
+    signal: AbortSignal,
+  ): Promise<EngineAnswer>;
+}
+
 /** Named volumes of this node. */
 export interface VolumeStore {
   list(signal: AbortSignal): Promise<readonly EngineVolume[]>;
@@ -259,6 +284,7 @@ export interface EngineInterfaces {
   readonly transfer: ImageTransfer;
   readonly volumes: VolumeStore;
   readonly foreign: ForeignContainers;
+  readonly requests: EngineRequests;
 }
 
 export interface ImagePull {

@@ -12,7 +12,7 @@ import type { TaskSet } from '../tasks/task-set.js';
 import type { OpenProcesses } from './served-stream.js';
 
 export interface CallDependencies {
-  readonly engine: Omit<EngineInterfaces, 'executor' | 'transfer'> & {
+  readonly engine: Omit<EngineInterfaces, 'executor' | 'transfer' | 'requests'> & {
     readonly transfer: Pick<EngineInterfaces['transfer'], 'commit'>;
     readonly health: Pick<EngineHealth, 'whileAnswering'>;
   };

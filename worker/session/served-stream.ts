@@ -37,7 +37,7 @@ export class OpenProcesses {
 }
 
 export interface StreamDependencies {
-  readonly engine: Pick<EngineInterfaces, 'containers' | 'access' | 'transfer'> & {
+  readonly engine: Pick<EngineInterfaces, 'containers' | 'access' | 'transfer' | 'requests'> & {
     readonly health: Pick<EngineHealth, 'whileAnswering'>;
   };
   readonly tasks: TaskSet;

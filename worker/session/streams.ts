@@ -23,6 +23,7 @@ import { serveStats } from '../stats/stream.js';
 import type { TaskSet } from '../tasks/task-set.js';
 import type { ServedStream, OpenedStream, StreamDependencies } from './served-stream.js';
 import { sendOutput } from './send-output.js';
+import { serveEngineRequest } from './engine-requests.js';
 import { serveTransfer } from './transfers.js';
 
 /** Serves a requested stream on its own connection until either side closes it. */
@@ -86,6 +87,9 @@ async function handle(deps: StreamDependencies, served: ServedStream): Promise<v
       return;
     case 'stats':
       await serveStats({ ...deps, access }, stream, signal);
+      return;
+    case 'engine':
+      await serveEngineRequest(deps, served, request);
       return;
     default:
       await serveTransfer(deps, served, request);

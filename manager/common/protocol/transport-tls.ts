@@ -41,6 +41,28 @@ export function tlsOptions(material: TlsMaterial): {
   };
 }
 
+/** Forward-secret AEAD suites of TLS 1.2, behind those of TLS 1.3. */
+const serverCiphers = [
+  ...['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'],
+  ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+].join(':');
+
+/**
+ * TLS options of the manager's port. Docker clients before TLS 1.3 share it; the router refuses
+ * TLS 1.2 for the cluster's own protocol, whose clients never offer it.
+ */
+export function serverTlsOptions(material: TlsMaterial): object {
+  return {
+    ...tlsOptions(material),
+    minVersion: 'TLSv1.2',
+    ciphers: serverCiphers,
+    honorCipherOrder: true,
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  };
+}
+
 const problems: Readonly<Record<string, (certificate: PeerCertificate, now: string) => string>> = {
   CERT_HAS_EXPIRED: (certificate, now) =>
     `has expired on ${certificate.valid_to} (verifier's clock: ${now}); if that clock is right, provision the machine again`,

@@ -1,4 +1,5 @@
 import type { NodeId, TaskId } from '../model/ids.js';
+import type { EngineRequest } from './engine/engine-request.js';
 
 /** Synchronous calls to a worker by name: arguments and result. */
 export interface WorkerCallMap {
@@ -204,6 +205,11 @@ export type WorkerStreamRequest =
   | { readonly kind: 'write-archive'; readonly taskId: TaskId; readonly path: string }
   /** Sends a tar of the container's whole file system on stdout. */
   | { readonly kind: 'export'; readonly taskId: TaskId }
+  /**
+   * The body of the request on stdin. The answer: a text message with the `EngineAnswerHead`, then
+   * the body on stdout. Both are raw bytes after an upgrade.
+   */
+  | ({ readonly kind: 'engine' } & EngineRequest)
   /** Text messages, each a `WorkerStats` (statistics.ts), about one a second until closed. */
   | { readonly kind: 'stats' };
 

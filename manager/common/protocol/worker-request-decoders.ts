@@ -13,6 +13,7 @@ import {
   type Decoder,
 } from '../base/decode.js';
 import type { TaskId } from '../model/ids.js';
+import { engineRequest } from './engine/engine-request.js';
 import type {
   BuildQuery,
   ExecOptions,
@@ -144,5 +145,6 @@ export const workerStreamRequest = tagged<'kind', WorkerStreamRequest>('kind', {
   'read-archive': object({ taskId, path: string }),
   'write-archive': object({ taskId, path: string }),
   export: forTask,
+  engine: engineRequest,
   stats: object({}),
 });

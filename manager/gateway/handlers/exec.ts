@@ -3,9 +3,10 @@ import type { ExecOptions } from '../../common/protocol/worker-calls.js';
 import type { ApiResponse, Terminal } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { GatewayContext, RouteHandler, JsonBody, Route } from '../context.js';
+import { askJson, passOn } from '../engine/pass-request.js';
 import { pipeTerminal } from '../pipe-terminal.js';
 import type { Exec } from '../execs.js';
-import { findContainer, requireRunning } from '../find-container.js';
+import { findContainer, requireActive, requireRunning } from '../find-container.js';
 import { countParameter, flagParameter } from '../query.js';
 
 const resizeMs = 5_000;
@@ -43,7 +44,7 @@ function sizeOf(body: JsonBody): Pick<ExecOptions, 'columns' | 'rows'> {
 
 const make: RouteHandler = async (context, { body, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
-  requireRunning(item);
+  requireActive(item, 'exec');
   const options = readOptions(await body());
   const { project, service, slot } = item.task;
   await context.note(peer, 'exec', `project ${project}, service ${service}, index ${slot}`);
@@ -55,6 +56,7 @@ const start: RouteHandler = async (context, { body }, id = '') => {
   if (exec.state !== 'made') {
     throw new AppError('conflict', `exec ${id} has already been started`);
   }
+  requireActive(findContainer(context.store.view, exec.item.containerId), 'exec');
   const settings = await body();
   if (settings.Detach === true || exec.options.detach) {
     await startDetached(context, exec);
@@ -136,10 +138,22 @@ const inspect: RouteHandler = ({ execs }, _request, id = '') => {
   });
 };
 
+/** Resizes the terminal of the container's main process. */
+const resizeContainer: RouteHandler = async (context, request, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  for (const key of ['h', 'w']) countParameter(request.query, key);
+  requireRunning(item);
+  const path = `/containers/:container/resize?${request.query.toString()}`;
+  const call = { ...passOn(request, path), taskId: item.task.id };
+  const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(resizeMs)]);
+  await askJson(context.workers, item.node.id, call, deadline);
+  return jsonResponse(null);
+};
+
 /** Attaches to the container's main process. */
 const attach: RouteHandler = async (context, { query, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
-  requireRunning(item);
+  requireActive(item, 'attach');
   const { task, node } = item;
   const { project, service, slot } = task;
   await context.note(peer, 'attach', `project ${project}, service ${service}, index ${slot}`);
@@ -166,4 +180,5 @@ export const execRoutes: readonly Route[] = [
   { method: 'POST', pattern: /^\/exec\/([^/]+)\/resize$/u, handler: resize },
   { method: 'GET', pattern: /^\/exec\/([^/]+)\/json$/u, handler: inspect },
   { method: 'POST', pattern: /^\/containers\/(.+)\/attach$/u, handler: attach },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/resize$/u, handler: resizeContainer },
 ];

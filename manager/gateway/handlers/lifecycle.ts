@@ -16,6 +16,8 @@ const notModified: ApiResponse = { kind: 'empty', status: 304 };
 /** Deadline of a start, which may pull an image first. */
 const startMs = 120_000;
 const stopSlackMs = 30_000;
+/** Deadline of a worker to report a pause that its engine has confirmed. */
+const pauseMs = 10_000;
 
 /** Selects a single container of its service. */
 function selectOnly({ task }: PlacedContainer): {
@@ -57,6 +59,14 @@ function setPaused(paused: boolean): RouteHandler {
       throw new AppError('conflict', `Container ${item.containerId} is ${already} paused`);
     }
     await context.control('service.pause', { ...selectOnly(item), paused }, request);
+    // The engine has acted; the next call must see it.
+    const isDone = (): boolean => {
+      const now = context.store.view.get('tasks', item.task.id);
+      if (now === undefined || isTerminal(now.status.state)) return true;
+      return (containerState(now) === 'paused') === paused;
+    };
+    const what = `${item.task.containerName} to be ${paused ? 'paused' : 'unpaused'}`;
+    await waitFor(context, request, { isDone, waitMs: pauseMs, what });
     return done;
   };
 }

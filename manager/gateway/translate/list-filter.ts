@@ -7,7 +7,7 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import type { QueryFilters } from '../filters.js';
 import { matchesFilter, hasLabels, matchesName, parseQueryFilters } from '../filters.js';
-import { countParameter, flagParameter } from '../query.js';
+import { flagParameter, integerParameter } from '../query.js';
 import type { StoreView } from '../../store/store.js';
 import { labelsOf } from './labels.js';
 
@@ -31,7 +31,7 @@ export function selectContainers(
   const filters = parseQueryFilters(query, knownFilters);
   check(filters, 'status', states);
   check(filters, 'health', healths);
-  const limit = countParameter(query, 'limit') ?? 0;
+  const limit = integerParameter(query, 'limit') ?? 0;
   const everything =
     flagParameter(query, 'all') ||
     limit > 0 ||

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
 import { DockerApi, upperCaseProcess, upperCaseOutput } from '../../helpers/managers/docker-api.js';
@@ -270,8 +271,67 @@ test('the only container of a service can be stopped and started', async (t) => 
   t.is((await api.request('POST', '/containers/demo-redis-1/start')).status, 304);
 });
 
+/** Makes the workers report a pause like an engine, after they have answered the call. */
+function reportPauses(workers: readonly FakeWorker[]): void {
+  for (const worker of workers) {
+    worker.answer = ({ name, args }) => {
+      if (name === 'pause' || name === 'unpause') {
+        const { taskId } = args as { readonly taskId: string };
+        setTimeout(() => {
+          const paused = name === 'pause';
+          worker.report(
+            taskId,
+            aStatus('running', { startedAt: 1, containerId: `c-${taskId}`, paused }),
+          );
+        }, 50);
+      }
+      return null;
+    };
+  }
+}
+
+test('a pause is visible to the next call', async (t) => {
+  const { api, workers } = await scene(t);
+  reportPauses(workers);
+  const act = async (verb: string): Promise<number> =>
+    (await api.request('POST', `/containers/demo-web-1/${verb}`)).status;
+  t.deepEqual([await act('pause'), await act('unpause'), await act('unpause')], [204, 204, 409]);
+  t.is(await act('pause'), 204);
+  const exec = await api.request('POST', '/containers/demo-web-1/exec', { Cmd: ['id'] });
+  t.is(exec.status, 409);
+  t.regex(message(exec.body), /is paused, unpause the container before exec/u);
+  await t.throwsAsync(api.upgrade('/containers/demo-web-1/attach?stream=1', {}), {
+    message: /409 .*is paused, unpause the container before attach/u,
+  });
+});
+
+test('the terminal of a container is resized on its node', async (t) => {
+  const { api, workers } = await scene(t);
+  const asked: object[] = [];
+  for (const worker of workers) {
+    worker.serve = async (request, stream) => {
+      asked.push(request);
+      await stream.send(JSON.stringify({ status: 200, headers: {} }));
+      await stream.send(encodeStreamFrame('exit', '0'));
+      await stream.ended;
+    };
+  }
+  t.is((await api.request('POST', '/v1.41/containers/demo-web-1/resize?h=20&w=x')).status, 400);
+  t.is((await api.request('POST', '/v1.41/containers/demo-web-1/resize?h=20&w=90')).status, 200);
+  t.is(asked.length, 1);
+  t.like(asked[0], { path: '/containers/:container/resize?h=20&w=90', apiMinor: 41 });
+});
+
+test('a negative limit lists the running containers', async (t) => {
+  const { api } = await scene(t);
+  t.is((await names(api, '?limit=-1&all=0&size=0&trunc_cmd=0')).length, 3);
+  t.is((await names(api, '?limit=1')).length, 1);
+  t.is((await api.request('GET', '/containers/json?limit=x')).status, 400);
+});
+
 test('actions on a container reach only that container on its node', async (t) => {
   const { api, workers } = await scene(t);
+  reportPauses(workers);
   t.is((await api.request('POST', '/containers/demo-web-2/kill?signal=HUP')).status, 204);
   t.is((await api.request('POST', '/containers/demo-web-2/pause')).status, 204);
   t.is((await api.request('POST', '/containers/demo-web-2/restart?t=3')).status, 204);

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect as connectTcp } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { connect as connectTls } from 'node:tls';
+import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { PeerIdentity } from '../../../manager/common/pki/pki.js';
@@ -144,4 +145,46 @@ test('connections with a certificate are bounded, and the deadline does not conc
   await two.send('still open');
   two.close();
   t.is((await two.ended).code, 1000);
+});
+
+/** Sends one request over TLS with the given options; resolves with the answer's text. */
+async function askOver(
+  t: ExecutionContext,
+  port: number,
+  path: string,
+  tls: SecureContextOptions,
+): Promise<string> {
+  const socket = connectTls({
+    ...{ host: '127.0.0.1', port, ...(await pki.node('worker', 'w1')), ...tls },
+    checkServerIdentity: () => undefined,
+  });
+  t.teardown(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  return text(socket);
+}
+
+test('TLS 1.2 is accepted with forward-secret AEAD ciphers for Docker clients only', async (t) => {
+  const { port } = await start(t, {
+    web: {
+      matches: (path) => path === '/_ping',
+      answer: ({ response }) => {
+        response.end('pong');
+        return Promise.resolve();
+      },
+      upgrade: () => Promise.resolve(),
+    },
+  });
+  const old = { maxVersion: 'TLSv1.2' } as const;
+  t.regex(await askOver(t, port, '/_ping', old), /pong/u);
+  t.regex(await askOver(t, port, '/v1/health', old), /403 .*TLS 1\.3 is required/su);
+  t.regex(await askOver(t, port, '/v1/health', {}), /200 OK/u);
+  for (const ciphers of [
+    'ECDHE-ECDSA-AES128-SHA256',
+    'ECDHE-RSA-AES128-SHA',
+    'AES128-GCM-SHA256',
+  ]) {
+    await t.throwsAsync(askOver(t, port, '/_ping', { ...old, ciphers }));
+  }
+  await t.throwsAsync(askOver(t, port, '/_ping', { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
 });
