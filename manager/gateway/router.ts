@@ -1,8 +1,11 @@
 import { AppError } from '../common/base/errors.js';
 import type { RouteHandler, Route } from './context.js';
+import { buildRoutes } from './handlers/builds.js';
+import { containerFileRoutes } from './handlers/container-files.js';
 import { containerRoutes } from './handlers/containers.js';
 import { eventRoutes } from './handlers/events.js';
 import { execRoutes } from './handlers/exec.js';
+import { imageTransferRoutes } from './handlers/image-transfers.js';
 import { imageRoutes } from './handlers/images.js';
 import { logRoutes } from './handlers/logs.js';
 import { networkRoutes } from './handlers/networks.js';
@@ -15,6 +18,7 @@ import { volumeRoutes } from './handlers/volumes.js';
 /** Routes in order of precedence: the first match wins. */
 const routes: readonly Route[] = [
   ...systemRoutes,
+  ...containerFileRoutes,
   ...containerRoutes,
   ...statsRoutes,
   ...logRoutes,
@@ -23,6 +27,8 @@ const routes: readonly Route[] = [
   ...eventRoutes,
   ...networkRoutes,
   ...volumeRoutes,
+  ...buildRoutes,
+  ...imageTransferRoutes,
   ...imageRoutes,
   ...unsupportedRoutes,
 ];

@@ -42,14 +42,6 @@ const inspect: RouteHandler = async (context, { signal }, reference = '') => {
   }
 };
 
-const top: RouteHandler = async ({ store, workers }, { query, signal }, reference = '') => {
-  const { task, node } = findContainer(store.view, reference);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
-  const args = { taskId: task.id, psArgs: query.get('ps_args') ?? '-ef' };
-  const { titles, processes } = await workers.call(node.id, 'top', args, deadline);
-  return jsonResponse({ Titles: titles, Processes: processes });
-};
-
 /** Responds when the container has exited, at once if it already has. Headers are sent before. */
 const wait: RouteHandler = ({ store }, { signal }, reference = '') => {
   const { task } = findContainer(store.view, reference);
@@ -71,6 +63,5 @@ const wait: RouteHandler = ({ store }, { signal }, reference = '') => {
 export const containerRoutes: readonly Route[] = [
   { method: 'GET', pattern: /^\/containers\/(?:json|ps)$/u, handler: list },
   { method: 'GET', pattern: /^\/containers\/(.+)\/json$/u, handler: inspect },
-  { method: 'GET', pattern: /^\/containers\/(.+)\/top$/u, handler: top },
   { method: 'POST', pattern: /^\/containers\/(.+)\/wait$/u, handler: wait },
 ];

@@ -1,18 +1,18 @@
 import { AppError } from '../../common/base/errors.js';
-import type { Node } from '../../common/model/node.js';
+import { array, decode, fields } from '../../common/base/decode.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
-import { parseQueryFilters } from '../filters.js';
+import type { NodeAnswer } from '../engine/fan-out.js';
+import { askAll, nodeTimeoutMs, readyNodes, workNode } from '../engine/fan-out.js';
+import { askEngine, passOn, toResponse } from '../engine/pass-request.js';
+import { findCopies, latestCopy } from '../images/copies.js';
 import type { ClusterImage } from '../translate/image.js';
-import { imageFilters, matchesImage, mergeImages } from '../translate/image.js';
+import { mergeImages, mergePruned, nodeFilter } from '../translate/image.js';
+import { workerResults } from '../../common/protocol/worker-results.js';
 
-/** Deadline for each node. Short, since clients list images as part of other commands. */
-const nodeTimeoutMs = 3_000;
-
-function readyNodes({ store }: GatewayContext): readonly Node[] {
-  return store.view.list('nodes').filter(({ status }) => status.state === 'ready');
-}
+const pruneMs = 10 * 60_000;
+const removeMs = 60_000;
 
 /** Images of all ready nodes that answer within the deadline. */
 export async function clusterImages(
@@ -29,28 +29,112 @@ export async function clusterImages(
   return mergeImages(found);
 }
 
-async function list(context: GatewayContext, { query, signal }: ApiRequest): Promise<ApiResponse> {
-  const filters = parseQueryFilters(query, imageFilters);
-  const images = await clusterImages(context, signal);
-  return jsonResponse(images.filter((image) => matchesImage(image, filters)));
+/** Each node filters its own images; the `node` filter selects the nodes. */
+async function list(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
+  const { isWanted, query } = nodeFilter(request.query);
+  const nodes = readyNodes(context).filter(({ spec }) => isWanted(spec.name));
+  if (nodes.length === 0) return jsonResponse([]);
+  const isFatal = ({ kind }: AppError): boolean => kind === 'invalid';
+  const call = passOn({ ...request, query });
+  const answers = await askAll(context, nodes, { call, signal: request.signal, isFatal });
+  const found = answers.map(({ node, value }) => ({
+    node: node.spec.name,
+    images: decode(value, workerResults.listImages, `images of node ${node.spec.name}`),
+  }));
+  return jsonResponse(mergeImages(found));
 }
 
-/** The record of the first node that answers with the image. */
-const inspect: RouteHandler = async (context, { signal }, image = '') => {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
-  const records = readyNodes(context).map(async ({ id }) => {
-    const record = await context.workers.call(id, 'inspectImage', { image }, deadline);
-    if (record === null) throw new AppError('not-found', image);
-    return record;
+/** The answer of the node with the latest copy: inspect, history, save, push. */
+const fromCopy: RouteHandler = async (context, request, image = '') => {
+  const { node } = await latestCopy(context, image, request.signal);
+  return toResponse(await askEngine(context.workers, node.id, passOn(request), request.signal));
+};
+
+const push: RouteHandler = async (context, request, image = '') => {
+  const tag = request.query.get('tag') ?? '';
+  const { node } = await latestCopy(
+    context,
+    tag === '' ? image : `${image}:${tag}`,
+    request.signal,
+  );
+  await context.note(request.peer, 'image.push', `image ${image}`);
+  const body = request.method === 'POST' ? request.upload : undefined;
+  const call = { ...passOn(request), ...(body === undefined ? {} : { body }) };
+  return toResponse(await askEngine(context.workers, node.id, call, request.signal));
+};
+
+/** Tags every copy of the same image, so that the new name means one image in the cluster. */
+const tag: RouteHandler = async (context, request, image = '') => {
+  const copies = await findCopies(context, image, request.signal);
+  const [latest] = copies;
+  if (latest === undefined) throw new AppError('not-found', `No such image: ${image}`);
+  await context.note(request.peer, 'image.tag', `image ${image}`);
+  const nodes = copies.filter(({ id }) => id === latest.id).map(({ node }) => node);
+  const { signal } = request;
+  await askAll(context, nodes, { call: passOn(request), signal, isFatal: () => true });
+  return { kind: 'empty', status: 201 };
+};
+
+/** Removes the image, or the name, from every node that has it. */
+const remove: RouteHandler = async (context, request, image = '') => {
+  const copies = await findCopies(context, image, request.signal);
+  if (copies.length === 0) throw new AppError('not-found', `No such image: ${image}`);
+  await context.note(request.peer, 'image.remove', `image ${image}`);
+  const answers = await askAll(
+    context,
+    copies.map(({ node }) => node),
+    {
+      call: passOn(request),
+      signal: request.signal,
+      timeoutMs: removeMs,
+      // Another client may have removed it meanwhile.
+      isFatal: ({ kind }) => kind !== 'not-found',
+    },
+  );
+  return jsonResponse(distinct(answers));
+};
+
+function distinct(answers: readonly NodeAnswer[]): readonly unknown[] {
+  const all = answers.flatMap(({ node, value }) =>
+    decode(value, array(fields), `answer of node ${node.spec.name}`),
+  );
+  return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()];
+}
+
+async function prune(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
+  const { isWanted, query } = nodeFilter(request.query);
+  const nodes = readyNodes(context).filter(({ spec }) => isWanted(spec.name));
+  await context.note(request.peer, 'image.prune', 'all nodes');
+  const answers = await askAll(context, nodes, {
+    call: passOn({ ...request, query }),
+    signal: request.signal,
+    timeoutMs: pruneMs,
+    isFatal: ({ kind }) => kind === 'invalid',
   });
-  try {
-    return jsonResponse(await Promise.any(records));
-  } catch {
-    throw new AppError('not-found', `No such image: ${image}`);
-  }
+  return jsonResponse(
+    mergePruned(
+      answers.map(({ value }) => value),
+      'ImagesDeleted',
+    ),
+  );
+}
+
+/** The answer of one node's engine: registries are the same for all. */
+const fromAnyNode: RouteHandler = async (context, request) => {
+  const body = request.method === 'POST' ? request.upload : undefined;
+  const call = { ...passOn(request), ...(body === undefined ? {} : { body }) };
+  const { id } = workNode(context);
+  return toResponse(await askEngine(context.workers, id, call, request.signal));
 };
 
 export const imageRoutes: readonly Route[] = [
   { method: 'GET', pattern: /^\/images\/json$/u, handler: list },
-  { method: 'GET', pattern: /^\/images\/(.+)\/json$/u, handler: inspect },
+  { method: 'GET', pattern: /^\/images\/search$/u, handler: fromAnyNode },
+  { method: 'GET', pattern: /^\/distribution\/(.+)\/json$/u, handler: fromAnyNode },
+  { method: 'POST', pattern: /^\/auth$/u, handler: fromAnyNode },
+  { method: 'GET', pattern: /^\/images\/(.+)\/(?:json|history|get)$/u, handler: fromCopy },
+  { method: 'POST', pattern: /^\/images\/prune$/u, handler: prune },
+  { method: 'POST', pattern: /^\/images\/(.+)\/push$/u, handler: push },
+  { method: 'POST', pattern: /^\/images\/(.+)\/tag$/u, handler: tag },
+  { method: 'DELETE', pattern: /^\/images\/(.+)$/u, handler: remove },
 ];

@@ -3,12 +3,12 @@ import type { ApiResponse, Sink } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
+import { askJson, passOn } from '../engine/pass-request.js';
 import { flagParameter } from '../query.js';
 import { toStats } from '../translate/stats.js';
-import type { TimedUsage } from '../usage-feed.js';
 
-/** The stock client waits 2 s for the first sample and shows nothing after that. */
-const firstSampleMs = 1_800;
+/** Deadline of an engine for two samples a second apart, ms. */
+const sampleMs = 10_000;
 
 const stats: RouteHandler = (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
@@ -38,39 +38,17 @@ function isRunning(state: PlacedContainer['task']['status']['state']): boolean {
   return state === 'running';
 }
 
+/** One answer of the container's engine, with both samples unless the client wants one. */
 async function once(
-  context: GatewayContext,
-  { signal }: ApiRequest,
-  item: PlacedContainer,
+  { workers }: GatewayContext,
+  request: ApiRequest,
+  { task, node }: PlacedContainer,
 ): Promise<ApiResponse> {
-  return jsonResponse(toStats(item, await firstSample(context, signal, item)));
-}
-
-/** Waits for a usable sample: the first sample of a container has no rates yet. */
-async function firstSample(
-  { usage: uses, clock }: GatewayContext,
-  signal: AbortSignal,
-  { task }: PlacedContainer,
-): Promise<TimedUsage | undefined> {
-  if (!isRunning(task.status.state)) return undefined;
-  const timedOut = new AbortController();
-  const cancel = clock.after(firstSampleMs, () => {
-    timedOut.abort();
-  });
-  let last: TimedUsage | undefined;
-  let isFirst = true;
-  try {
-    const aborted = AbortSignal.any([signal, timedOut.signal]);
-    for await (const use of uses.follow(task.id, aborted)) {
-      last = use ?? last;
-      // A sample available at once belongs to an active subscription and already has rates.
-      if (use !== undefined && (isFirst || use.cpuPercent > 0)) return use;
-      isFirst = false;
-    }
-    return last;
-  } finally {
-    cancel();
-  }
+  const path = `/containers/:container/stats?${request.query.toString()}`;
+  const call = { ...passOn(request, path), taskId: task.id };
+  const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(sampleMs)]);
+  const value = await askJson(workers, node.id, call, deadline);
+  return jsonResponse({ ...Object(value), name: `/${task.containerName}` });
 }
 
 export const statsRoutes: readonly Route[] = [

@@ -2,7 +2,10 @@ import { arch, hostname, release } from 'node:os';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, Route } from '../context.js';
+import { askAll, readyNodes } from '../engine/fan-out.js';
+import { passOn } from '../engine/pass-request.js';
 import { listContainers } from '../find-container.js';
+import { mergeDiskUsage, mergePlugins } from '../translate/disk-usage.js';
 import type { Host } from '../translate/system.js';
 import { clusterImages } from './images.js';
 import { toInfo, toVersion } from '../translate/system.js';
@@ -36,6 +39,29 @@ async function info(context: GatewayContext, { signal }: ApiRequest): Promise<Ap
   );
 }
 
+/** Longest time to measure the disk usage of a node, ms. */
+const diskUsageMs = 120_000;
+
+async function diskUsage(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
+  const { signal } = request;
+  const answers = await askAll(context, readyNodes(context), {
+    ...{ call: passOn(request), signal, timeoutMs: diskUsageMs },
+  });
+  const names = new Map(
+    listContainers(context.store.view).map(
+      ({ containerId, task }) => [containerId, `/${task.containerName}`] as const,
+    ),
+  );
+  const usages = answers.map(({ node, value }) => ({ node: node.spec.name, value }));
+  return jsonResponse(mergeDiskUsage(usages, names));
+}
+
+async function plugins(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
+  const call = passOn(request);
+  const answers = await askAll(context, readyNodes(context), { call, signal: request.signal });
+  return jsonResponse(mergePlugins(answers.map(({ value }) => value)));
+}
+
 export const systemRoutes: readonly Route[] = [
   { method: 'GET', pattern: /^\/_ping$/u, handler: () => ({ kind: 'text', text: 'OK' }) },
   {
@@ -44,4 +70,6 @@ export const systemRoutes: readonly Route[] = [
     handler: ({ cluster }) => jsonResponse(toVersion(cluster, localHost())),
   },
   { method: 'GET', pattern: /^\/info$/u, handler: info },
+  { method: 'GET', pattern: /^\/system\/df$/u, handler: diskUsage },
+  { method: 'GET', pattern: /^\/plugins$/u, handler: plugins },
 ];

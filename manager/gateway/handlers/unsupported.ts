@@ -38,14 +38,9 @@ export const unsupportedRoutes: readonly Route[] = [
     /^\/containers\/.+\/attach\/ws$/u,
     refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
   ),
-  ...allMethods(/^\/containers\/.+\/archive$/u, refuse('copying files', 'use "shoal cp"')),
-  ...allMethods(
-    /^\/containers\/.+\/export$/u,
-    refuse('exporting a container', 'use "shoal export"'),
-  ),
   ...allMethods(/^\/containers\/prune$/u, refuse('pruning containers', 'use "shoal rm"')),
   ...allMethods(
-    /^\/containers\/.+\/(?:rename|update|changes)$/u,
+    /^\/containers\/.+\/(?:rename|update)$/u,
     refuse('renaming or updating a container', 'change the Compose file and use "shoal up"'),
   ),
   {
@@ -53,17 +48,12 @@ export const unsupportedRoutes: readonly Route[] = [
     pattern: /^\/containers\/.+$/u,
     handler: refuse('removing a container', 'use "shoal rm", "shoal scale" or "shoal down"'),
   },
-  ...allMethods(/^\/commit$/u, refuse('committing a container', 'use "shoal commit"')),
-  ...allMethods(/^\/(?:build|session|grpc)(?:\/|$)/u, refuse('building', 'use "shoal build"')),
-  ...allMethods(/^\/images\/create$/u, refuse('pulling', 'use "shoal pull"')),
-  ...allMethods(/^\/images\/.+\/push$/u, refuse('pushing', 'use "shoal push"')),
-  ...allMethods(
-    /^\/(?:images|distribution)\/.+$/u,
-    refuse('this image call', `use "shoal images", ${engine}`),
-  ),
   ...allMethods(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
   ...allMethods(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
   // `docker inspect` also looks up unknown names as plugins.
   { method: 'GET', pattern: /^\/plugins\/(.+)\/json$/u, handler: noPlugin },
-  ...allMethods(/^\/(?:exec|system|auth|plugins)(?:\/|$)/u, refuse('this call', engine.slice(3))),
+  ...allMethods(
+    /^\/(?:exec|system|plugins|images|build)(?:\/|$)/u,
+    refuse('this call', engine.slice(3)),
+  ),
 ];

@@ -1,9 +1,5 @@
 import type { EngineImage } from '../../common/protocol/worker-calls.js';
-import type { QueryFilters } from '../filters.js';
-import { matchesFilter, flagFilter, hasLabels } from '../filters.js';
-import { parseImage } from './image-name.js';
-
-export const imageFilters = ['dangling', 'label', 'node', 'reference'];
+import { isFields } from '../../common/base/decode.js';
 
 /** Images of one node. */
 export interface NodeImages {
@@ -44,26 +40,41 @@ function union(
   return [...new Set(named)];
 }
 
-export function matchesImage(image: ClusterImage, filters: QueryFilters): boolean {
-  const { RepoTags: tags, nodes, Labels: labels } = image;
-  const dangling = flagFilter(filters, 'dangling');
-  return (
-    (dangling === undefined || dangling === ((tags ?? []).length === 0)) &&
-    matchesFilter(filters, 'node', (value) => nodes.includes(value)) &&
-    matchesFilter(filters, 'reference', (value) =>
-      (tags ?? []).some((tag) => matches(tag, value)),
-    ) &&
-    hasLabels(filters, labels ?? {})
-  );
+/**
+ * Takes the filter `node` out of a query: engines do not know it. `isWanted` says whether a node
+ * is selected.
+ */
+export function nodeFilter(query: URLSearchParams): {
+  readonly isWanted: (node: string) => boolean;
+  readonly query: URLSearchParams;
+} {
+  const text = query.get('filters') ?? '';
+  const value: unknown = text === '' ? {} : parsedFilters(text);
+  if (!isFields(value) || !('node' in value)) return { isWanted: () => true, query };
+  const { node, ...rest } = value;
+  const names: readonly unknown[] = isFields(node) ? Object.keys(node) : [];
+  const wanted: readonly unknown[] = Array.isArray(node) ? node : names;
+  const engineQuery = new URLSearchParams(query);
+  engineQuery.set('filters', JSON.stringify(rest));
+  return { isWanted: (name) => wanted.includes(name), query: engineQuery };
 }
 
-/** Matches `redis`, `redis:7` or `shop/*`; a star matches within one path component. */
-function matches(tag: string, pattern: string): boolean {
-  const [has, wanted] = [parseImage(tag), parseImage(pattern)];
-  return glob(wanted.name).test(has.name) && (wanted.tag === '' || glob(wanted.tag).test(has.tag));
+/** Undefined if the text is not JSON: the engine says what is wrong with it. */
+function parsedFilters(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
-function glob(pattern: string): RegExp {
-  const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/gu, String.raw`\$&`);
-  return new RegExp(`^${escaped.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`, 'u');
+/** Adds up the answers of several nodes to a prune request. */
+export function mergePruned(answers: readonly unknown[], key: string): object {
+  const reports = answers.filter(isFields);
+  const deleted = reports.flatMap((report): readonly unknown[] => {
+    const list = report[key];
+    return Array.isArray(list) ? list : [];
+  });
+  const reclaimed = reports.reduce((sum, { SpaceReclaimed }) => sum + Number(SpaceReclaimed), 0);
+  return { [key]: deleted, SpaceReclaimed: reclaimed };
 }

@@ -186,12 +186,25 @@ test('concurrent statistics readers share one stream per node', async (t) => {
     counted.map(({ opened }) => opened()),
     [1, 1],
   );
-  const once_ = await api.json('/containers/demo-web-1/stats?stream=0');
-  t.like(once_, { name: '/demo-web-1', cpu_stats: { online_cpus: 4 } });
-  t.deepEqual(
-    counted.map(({ opened }) => opened()),
-    [1, 1],
-  );
+});
+
+test("statistics without a stream are the engine's own, under the name in the cluster", async (t) => {
+  const { api, workers } = await scene(t);
+  for (const worker of workers) {
+    worker.serve = async (request, stream) => {
+      const path = request.kind === 'engine' ? request.path : '';
+      await stream.send(JSON.stringify({ status: 200, headers: {} }));
+      const body = JSON.stringify({ name: '/x', path, precpu_stats: { online_cpus: 4 } });
+      await stream.send(encodeStreamFrame('stdout', body));
+      await stream.send(encodeStreamFrame('exit', '0'));
+      await stream.ended;
+    };
+  }
+  t.deepEqual(await api.json('/containers/demo-web-1/stats?stream=0'), {
+    name: '/demo-web-1',
+    path: '/containers/:container/stats?stream=0',
+    precpu_stats: { online_cpus: 4 },
+  });
 });
 
 test('events are replayed and followed until the requested time', async (t) => {
@@ -240,7 +253,7 @@ test('exec streams over the hijacked connection and returns the exit code', asyn
 test('a failed connection upgrade returns the error', async (t) => {
   const { api } = await scene(t);
   await t.throwsAsync(api.upgrade('/exec/nosuch/start', {}), { message: /404 .*nosuch/ });
-  await t.throwsAsync(api.upgrade('/session', {}), { message: /501 .*shoal build/ });
+  await t.throwsAsync(api.upgrade('/services', {}), { message: /501 .*shoal ps/ });
 });
 
 test('stopping one of several containers of a service is rejected', async (t) => {

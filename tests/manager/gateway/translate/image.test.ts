@@ -1,10 +1,9 @@
 import test from 'ava';
 import {
-  imageFilters,
-  matchesImage,
   mergeImages,
+  mergePruned,
+  nodeFilter,
 } from '../../../../manager/gateway/translate/image.js';
-import { filtersOf } from '../../../helpers/decisions/query-filters.js';
 
 test('an image on several nodes is listed once with all its tags', (t) => {
   const image = { Id: 'sha256:1', RepoDigests: null, Created: 5, Labels: null };
@@ -25,12 +24,26 @@ test('an image on several nodes is listed once with all its tags', (t) => {
       { Id: 'sha256:1', RepoTags: ['web:1', 'web:2'], nodes: ['alpha', 'beta'] },
     ],
   );
-  const found = (filters: object): readonly string[] =>
-    merged
-      .filter((item) => matchesImage(item, filtersOf(filters, imageFilters)))
-      .map(({ Id }) => Id);
-  t.deepEqual(found({ dangling: ['true'] }), ['sha256:2']);
-  t.deepEqual(found({ reference: ['we*:2'] }), ['sha256:1']);
-  t.deepEqual(found({ reference: ['we'] }), []);
-  t.deepEqual(found({ node: ['alpha'] }), ['sha256:1']);
+});
+
+test('the filter of nodes is taken out of the query of the engines', (t) => {
+  const read = (filters: string): readonly [boolean, boolean, string | null] => {
+    const { isWanted, query } = nodeFilter(new URLSearchParams({ all: '1', filters }));
+    return [isWanted('alpha'), isWanted('beta'), query.get('filters')];
+  };
+  t.deepEqual(read('{"node":["alpha"],"label":["a"]}'), [true, false, '{"label":["a"]}']);
+  t.deepEqual(read('{"node":{"beta":true}}'), [false, true, '{}']);
+  t.deepEqual(read('{"label":["a"]}'), [true, true, '{"label":["a"]}']);
+  t.deepEqual(read('nonsense'), [true, true, 'nonsense']);
+});
+
+test('what nodes have pruned is added up', (t) => {
+  const merged = mergePruned(
+    [
+      { ImagesDeleted: [{ Untagged: 'a' }], SpaceReclaimed: 5 },
+      { ImagesDeleted: null, SpaceReclaimed: 2 },
+    ],
+    'ImagesDeleted',
+  );
+  t.deepEqual(merged, { ImagesDeleted: [{ Untagged: 'a' }], SpaceReclaimed: 7 });
 });

@@ -1,0 +1,70 @@
+import { AppError } from '../../common/base/errors.js';
+import type { RouteHandler, Route } from '../context.js';
+import { askAll, workNode, readyNodes } from '../engine/fan-out.js';
+import { askEngine, passOn, toResponse, tunnelUpgrade } from '../engine/pass-request.js';
+import { watchTags } from '../images/stale-copies.js';
+import { jsonResponse } from '../response.js';
+import { mergePruned } from '../translate/image.js';
+import { andThen } from './image-transfers.js';
+
+/*
+ * All requests of a build go to one machine's engine, since a session and the build that uses it
+ * are different connections. Other machines copy the image when they run it.
+ */
+
+const pruneMs = 10 * 60_000;
+
+const build: RouteHandler = async (context, request) => {
+  const node = workNode(context);
+  const names = request.query.getAll('t').join(', ');
+  await context.note(request.peer, 'image.build', names === '' ? 'no name' : `image ${names}`);
+  const replaceStale = await watchTags(context, node, request.signal);
+  const call = { ...passOn(request), body: request.upload };
+  const reply = await askEngine(context.workers, node.id, call, request.signal);
+  return andThen(toResponse(reply), replaceStale);
+};
+
+/** A connection of BuildKit: `grpc` carries builds, `session` what they need from the client. */
+function buildKit(name: 'grpc' | 'session'): RouteHandler {
+  return async (context, request) => {
+    const { upgrade } = request.headers;
+    if (upgrade === undefined) throw new AppError('invalid', `${name}: needs a connection upgrade`);
+    const node = workNode(context);
+    const { signal, peer } = request;
+    const call = { ...passOn(request), upgrade };
+    if (name === 'session') return tunnelUpgrade(context.workers, node.id, call, signal);
+    await context.note(peer, 'image.build', `BuildKit on node ${node.spec.name}`);
+    const replaceStale = await watchTags(context, node, signal);
+    const answer = await tunnelUpgrade(context.workers, node.id, call, signal);
+    return andThen(answer, replaceStale);
+  };
+}
+
+const pruneCache: RouteHandler = async (context, request) => {
+  await context.note(request.peer, 'build.prune', 'all nodes');
+  const answers = await askAll(context, readyNodes(context), {
+    call: passOn(request),
+    signal: request.signal,
+    timeoutMs: pruneMs,
+    isFatal: ({ kind }) => kind === 'invalid',
+  });
+  return jsonResponse(
+    mergePruned(
+      answers.map(({ value }) => value),
+      'CachesDeleted',
+    ),
+  );
+};
+
+const cancel: RouteHandler = async (context, request) => {
+  const { id } = workNode(context);
+  return toResponse(await askEngine(context.workers, id, passOn(request), request.signal));
+};
+
+export const buildRoutes: readonly Route[] = [
+  { method: 'POST', pattern: /^\/build$/u, handler: build },
+  { method: 'POST', pattern: /^\/grpc$/u, handler: buildKit('grpc') },
+  { method: 'POST', pattern: /^\/session$/u, handler: buildKit('session') },
+  { method: 'POST', pattern: /^\/build\/prune$/u, handler: pruneCache },
+  { method: 'POST', pattern: /^\/build\/cancel$/u, handler: cancel },
+];

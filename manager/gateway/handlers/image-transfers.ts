@@ -1,0 +1,154 @@
+import { AppError, toAppError } from '../../common/base/errors.js';
+import type { Node } from '../../common/model/node.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import { readyNodes, workNode } from '../engine/fan-out.js';
+import type { EngineCall, EngineReply } from '../engine/pass-request.js';
+import { askEngine, passOn, successful, toResponse } from '../engine/pass-request.js';
+import { findCopies, latestCopy } from '../images/copies.js';
+import { selectPullNodes } from '../images/pull-nodes.js';
+import { fetchImage, watchTags } from '../images/stale-copies.js';
+import type { ApiResponse, Sink } from '../response.js';
+import { failureLine, jsonLine, linesOf, ProgressMerge } from '../translate/progress-lines.js';
+
+const create: RouteHandler = (context, request) => {
+  const { query } = request;
+  if ((query.get('fromImage') ?? '') !== '') return pull(context, request);
+  if ((query.get('fromSrc') ?? '') !== '') {
+    return upload(context, request, { action: 'image.import', what: query.get('repo') ?? '' });
+  }
+  throw new AppError('invalid', 'fromImage or fromSrc: one of them is required');
+};
+
+/** `name:tag` or `name@digest`; the tag may be in either parameter. */
+function pulledName(query: URLSearchParams): string {
+  const [name, tag] = [query.get('fromImage') ?? '', query.get('tag') ?? ''];
+  if (tag === '') return name;
+  return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`;
+}
+
+/** Pulls with the client's credentials on the nodes that need it and merges their progress. */
+async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
+  const { query, signal } = request;
+  const image = pulledName(query);
+  const holders = (await findCopies(context, image, signal)).map(({ node }) => node);
+  const nodes = selectPullNodes(readyNodes(context), holders, query.get('platform') ?? '');
+  if (nodes.length === 0) workNode(context);
+  await context.note(request.peer, 'image.pull', `image ${image}`);
+  const call = passOn(request);
+  const replies = await Promise.all(nodes.map((node) => replyOf(context, node, call, signal)));
+  const [first] = replies;
+  if (first !== undefined && replies.length === 1) return toResponse(await replyOrThrow(first));
+  // Nothing is running if every node refuses: the client gets the status of the first.
+  if (first !== undefined && replies.every(({ reply }) => reply === undefined)) {
+    await replyOrThrow(first);
+  }
+  return {
+    kind: 'stream',
+    contentType: 'application/json',
+    pour: (sink) => pourMerged(replies, sink),
+  };
+}
+
+interface NodeReply {
+  readonly node: Node;
+  readonly reply?: EngineReply;
+  readonly error?: unknown;
+}
+
+async function replyOf(
+  { workers }: GatewayContext,
+  node: Node,
+  call: EngineCall,
+  signal: AbortSignal,
+): Promise<NodeReply> {
+  try {
+    return { node, reply: await successful(await askEngine(workers, node.id, call, signal)) };
+  } catch (error) {
+    return { node, error };
+  }
+}
+
+function replyOrThrow({ reply, error }: NodeReply): Promise<EngineReply> {
+  return reply === undefined ? Promise.reject(toAppError(error)) : Promise.resolve(reply);
+}
+
+async function pourMerged(replies: readonly NodeReply[], sink: Sink): Promise<void> {
+  const merge = new ProgressMerge();
+  await Promise.all(
+    replies.map(async ({ node, reply, error }) => {
+      const { name } = node.spec;
+      if (reply === undefined) {
+        const reason = error instanceof Error ? error.message : String(error);
+        await sink.send(jsonLine(failureLine(`node ${name}: ${reason}`)));
+        return;
+      }
+      for await (const line of linesOf(reply.body)) {
+        const text = merge.merge(name, line);
+        if (text !== undefined) await sink.send(text);
+      }
+    }),
+  );
+}
+
+/**
+ * Sends the client's bytes to one node's engine: load, import. Copies of the same name on other
+ * nodes are replaced before the answer ends.
+ */
+async function upload(
+  context: GatewayContext,
+  request: ApiRequest,
+  { action, what }: { readonly action: string; readonly what: string },
+): Promise<ApiResponse> {
+  const { signal, peer } = request;
+  const node = workNode(context);
+  await context.note(peer, action, what === '' ? `node ${node.spec.name}` : `image ${what}`);
+  const replaceStale = await watchTags(context, node, signal);
+  const call = { ...passOn(request), body: request.upload };
+  const answer = toResponse(await askEngine(context.workers, node.id, call, signal));
+  return andThen(answer, replaceStale);
+}
+
+/** Runs a step after the body has been sent and before the answer ends. */
+export function andThen(answer: ApiResponse, step: () => Promise<void>): ApiResponse {
+  if (answer.kind === 'stream') {
+    const pour = async (sink: Sink): Promise<void> => {
+      await answer.pour(sink);
+      await step();
+    };
+    return { ...answer, pour };
+  }
+  if (answer.kind !== 'hijack') return answer;
+  return {
+    ...answer,
+    converse: async (terminal) => {
+      await answer.converse(terminal);
+      await step();
+    },
+  };
+}
+
+const load: RouteHandler = (context, request) =>
+  upload(context, request, { action: 'image.load', what: '' });
+
+/** Saves images from the node that has the latest copy of the first; it fetches missing others. */
+const save: RouteHandler = async (context, request) => {
+  const { signal } = request;
+  const names = request.query.getAll('names').flatMap((each) => each.split(','));
+  const [first, ...rest] = names;
+  if (first === undefined) throw new AppError('invalid', 'names: at least one image is required');
+  const { node } = await latestCopy(context, first, signal);
+  for (const image of rest) {
+    const copies = await findCopies(context, image, signal);
+    if (copies.length === 0) throw new AppError('not-found', `No such image: ${image}`);
+    if (!copies.some((copy) => copy.node.id === node.id)) {
+      await fetchImage(context, node, image, signal);
+    }
+  }
+  return toResponse(await askEngine(context.workers, node.id, passOn(request), signal));
+};
+
+export const imageTransferRoutes: readonly Route[] = [
+  { method: 'POST', pattern: /^\/images\/create$/u, handler: create },
+  { method: 'POST', pattern: /^\/images\/load$/u, handler: load },
+  { method: 'GET', pattern: /^\/images\/get$/u, handler: save },
+];

@@ -1,0 +1,39 @@
+import { AppError } from '../../common/base/errors.js';
+import type { Node } from '../../common/model/node.js';
+import type { NodeImage } from '../../common/protocol/worker-calls.js';
+import type { GatewayContext } from '../context.js';
+import { nodeTimeoutMs, readyNodes } from '../engine/fan-out.js';
+
+/** A node's copy of an image. */
+export interface ImageCopy extends NodeImage {
+  readonly node: Node;
+}
+
+/** The copies of an image on all ready nodes, the latest tag first: it may differ between nodes. */
+export async function findCopies(
+  context: Pick<GatewayContext, 'store' | 'workers'>,
+  image: string,
+  signal: AbortSignal,
+): Promise<readonly ImageCopy[]> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
+  const found = await Promise.all(
+    readyNodes(context).map(async (node): Promise<readonly ImageCopy[]> => {
+      const call = context.workers.call(node.id, 'findImage', { image }, deadline);
+      const copy = await call.catch(() => null);
+      return copy === null ? [] : [{ ...copy, node }];
+    }),
+  );
+  const age = ({ taggedAt, createdAt }: ImageCopy): number => taggedAt ?? createdAt;
+  return found.flat().sort((a, b) => age(b) - age(a));
+}
+
+/** The latest copy of an image. Throws `not-found` with the Docker Engine's message. */
+export async function latestCopy(
+  context: Pick<GatewayContext, 'store' | 'workers'>,
+  image: string,
+  signal: AbortSignal,
+): Promise<ImageCopy> {
+  const [copy] = await findCopies(context, image, signal);
+  if (copy === undefined) throw new AppError('not-found', `No such image: ${image}`);
+  return copy;
+}

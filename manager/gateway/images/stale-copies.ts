@@ -1,0 +1,94 @@
+import { AppError, messageOf } from '../../common/base/errors.js';
+import type { Node } from '../../common/model/node.js';
+import { decodeStreamFrame } from '../../common/protocol/frames.js';
+import type { GatewayContext } from '../context.js';
+import { nodeTimeoutMs, readyNodes } from '../engine/fan-out.js';
+
+type Context = Pick<GatewayContext, 'store' | 'workers' | 'log'>;
+
+/** Deadline of a copy from one node to another, ms. */
+const copyMs = 15 * 60_000;
+
+/** Image id by tag. */
+type Tags = ReadonlyMap<string, string>;
+
+async function tagsOf({ workers }: Context, { id }: Node, signal: AbortSignal): Promise<Tags> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
+  const images = await workers.call(id, 'listImages', {}, deadline).catch(() => []);
+  return new Map(
+    images.flatMap(({ Id, RepoTags }) => (RepoTags ?? []).map((tag) => [tag, Id] as const)),
+  );
+}
+
+/**
+ * Remembers a node's tags; the returned function replaces the copies that other nodes have under
+ * the tags that have moved since. Nodes without the tag copy the image when they run it. Failures
+ * are logged.
+ */
+export async function watchTags(
+  context: Context,
+  node: Node,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const before = await tagsOf(context, node, signal);
+  return async () => {
+    const moved = [...(await tagsOf(context, node, signal))].filter(
+      ([tag, id]) => before.get(tag) !== id && !tag.startsWith('<none>'),
+    );
+    if (moved.length === 0) return;
+    const others = readyNodes(context).filter(({ id }) => id !== node.id);
+    await Promise.all(
+      others.map(async (other) => {
+        const held = await tagsOf(context, other, signal);
+        for (const [tag, id] of moved) {
+          const has = held.get(tag);
+          if (has !== undefined && has !== id) await replaceCopy(context, other, tag, signal);
+        }
+      }),
+    );
+  };
+}
+
+async function replaceCopy(
+  context: Context,
+  node: Node,
+  image: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await fetchImage(context, node, image, signal);
+  } catch (error) {
+    const { name } = node.spec;
+    context.log.warn(`image ${image}: node ${name} keeps an older copy: ${messageOf(error)}`);
+  }
+}
+
+/** Makes a node copy the image from another one. Throws `unavailable` with its reason. */
+export async function fetchImage(
+  { workers }: Pick<Context, 'workers'>,
+  node: Node,
+  image: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(copyMs)]);
+  const { stream } = await workers.open(node.id, { kind: 'fetch-image', image }, deadline);
+  try {
+    deadline.addEventListener(
+      'abort',
+      () => {
+        stream.close();
+      },
+      { once: true },
+    );
+    for await (const message of stream) {
+      const frame = typeof message === 'string' ? undefined : decodeStreamFrame(message);
+      if (frame?.channel === 'error') {
+        throw new AppError('unavailable', Buffer.from(frame.data).toString());
+      }
+      if (frame?.channel === 'exit') return;
+    }
+    throw new AppError('unavailable', `image ${image}: node ${node.spec.name} closed the copy`);
+  } finally {
+    stream.close();
+  }
+}
