@@ -110,10 +110,11 @@ module.exports = {
     within('pki-on-protocol', '^manager/common/pki/', common),
     room('manager', 'store', []),
     room('manager', 'transport', []),
-    ...controllers.map((name) => room('manager', name, ['store', 'transport'])),
+    room('manager', 'access', ['store', 'transport']),
+    ...controllers.map((name) => room('manager', name, ['store', 'transport', 'access'])),
     room('manager', 'preview', ['store', 'orchestrator', 'allocator', 'scheduler']),
     room('manager', 'candidacy', ['store', 'catalog']),
-    room('manager', 'security', ['store', 'transport', 'ca', 'control', 'dispatcher']),
+    room('manager', 'security', ['store', 'transport', 'access', 'ca', 'control', 'dispatcher']),
     {
       name: 'manager-common-only',
       severity: 'error',

@@ -5,7 +5,7 @@ import { AppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
 import { KeyedTokenBuckets, TokenBucket } from '../common/base/token-bucket.js';
-import type { JoinToken } from '../common/model/join-token.js';
+import type { JoinToken } from '../common/model/trust/join-token.js';
 import type {
   JoinResponse,
   JoinRequest,

@@ -1,3 +1,4 @@
+import type { ClientAccess } from '../common/model/trust/client.js';
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
@@ -101,6 +102,7 @@ export interface ControlOptions {
 export interface CallContext extends ControlOptions {
   /** The authenticated caller. */
   readonly peer: Peer;
+  readonly access: ClientAccess;
   readonly audit: AuditLog;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;

@@ -1,3 +1,7 @@
+import { accessOf, requireAccess } from '../access/client-access.js';
+import { controlRequest } from '../access/decide-access.js';
+import { scopeEvents, scopeOf, scopeStatistics, scopeStore } from '../access/scoped-sources.js';
+import type { ScopedView } from '../access/scoped-view.js';
 import { anything, decodeJson, isFields } from '../common/base/decode.js';
 import { AppError, messageOf, toAppError } from '../common/base/errors.js';
 import type {
@@ -147,10 +151,11 @@ export class ControlApi {
     args: unknown,
     { peer, signal }: Caller,
   ): Promise<ControlCallMap[Name]['result']> {
-    requireClient(peer);
+    const access = accessOf(peer);
+    requireAccess(access, controlRequest(name, args));
     const origin = originOf(peer, name);
-    const store = onBehalf(this.#options.store, origin);
-    const context = { ...this.#options, store, audit: this.#audit, peer, signal };
+    const store = onBehalf(this.#options.store, origin, scopeOf(this.#options.store, access));
+    const context = { ...this.#options, store, audit: this.#audit, peer, access, signal };
     // Called inside a promise so that a synchronous throw of a check becomes a rejection.
     const result = await Promise.resolve().then(() => calls[name](context, args));
     if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(args));
@@ -166,7 +171,7 @@ export class ControlApi {
     const connection = await request.accept('stream');
     this.#open.add(connection);
     try {
-      await this.#serve(name, connection, originOf(request.identity, name));
+      await this.#serve(name, connection, request.identity);
       connection.close();
     } catch (error) {
       await this.#fail(connection, error);
@@ -175,11 +180,9 @@ export class ControlApi {
     }
   }
 
-  async #serve(
-    name: ControlStreamName,
-    connection: Connection,
-    origin: AuditOrigin,
-  ): Promise<void> {
+  async #serve(name: ControlStreamName, connection: Connection, peer: Peer): Promise<void> {
+    const access = accessOf(peer);
+    const origin = originOf(peer, name);
     const disconnected = new AbortController();
     const ended = connection.ended.then(() => {
       disconnected.abort();
@@ -187,11 +190,20 @@ export class ControlApi {
     });
     const input = connection[Symbol.asyncIterator]();
     const first = await firstMessage(input, this.#options);
+    requireAccess(access, controlRequest(name, first));
     const args = new Args(name, first);
     if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(first));
     const client: ClientStream = { stream: connection, input, ended, signal: disconnected.signal };
-    const store = onBehalf(this.#options.store, origin);
-    await streams[name]({ ...this.#options, store, events: this.#events }, args, client);
+    const scope = scopeOf(this.#options.store, access);
+    const store = onBehalf(this.#options.store, origin, scope);
+    const sources =
+      scope === undefined
+        ? { events: this.#events }
+        : {
+            events: scopeEvents(this.#events, scope),
+            statistics: scopeStatistics(this.#options.statistics, scope),
+          };
+    await streams[name]({ ...this.#options, ...sources, store, access }, args, client);
   }
 
   async #fail(connection: Connection, error: unknown): Promise<void> {
@@ -220,12 +232,19 @@ function originOf({ nodeId, role }: Peer, action: string): AuditOrigin {
   return { who: nodeId, role, action };
 }
 
-/** A store whose updates carry `origin` for the audit log. */
-function onBehalf(store: ClusterStore, origin: AuditOrigin): ClusterStore {
+/**
+ * A store whose updates carry `origin` for the audit log and whose reads are limited to `scope`.
+ */
+function onBehalf(
+  store: ClusterStore,
+  origin: AuditOrigin,
+  scope: ScopedView | undefined,
+): ClusterStore {
   return {
-    view: store.view,
+    ...(scope === undefined
+      ? { view: store.view, watch: (listener) => store.watch(listener) }
+      : scopeStore(store, scope)),
     update: (actor, change) => store.update(actor, change, origin),
-    watch: (listener) => store.watch(listener),
     addBatchHook: (companion) => store.addBatchHook(companion),
     close: () => store.close(),
   };

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { RequiredRight } from '../access/required-right.js';
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
@@ -72,5 +73,7 @@ export type RouteHandler = (
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly pattern: RegExp;
+  /** Right that the route requires; objects of other projects are hidden from its handler. */
+  readonly right: RequiredRight;
   readonly handler: RouteHandler;
 }

@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { accessOf, requireAccess } from '../access/client-access.js';
+import { scopeEvents, scopeOf, scopeStore } from '../access/scoped-sources.js';
 import { isFields } from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
+import type { ClientAccess } from '../common/model/trust/client.js';
 import type { Peer } from '../transport/peer.js';
 import { parseBody } from '../transport/request-body.js';
 import type { RawHttpRequest, RawHttpUpgrade } from '../transport/transport-raw-http.js';
@@ -57,11 +60,24 @@ export class Gateway {
     rest: Pick<ApiRequest, 'peer' | 'signal' | 'body' | 'upload'>,
   ): Promise<ApiResponse> {
     const target = parseTarget(request.url ?? '/');
-    const { handler, names } = findRoute(request.method ?? 'GET', target.path);
+    const { handler, right, names } = findRoute(request.method ?? 'GET', target.path);
+    const access = accessOf(rest.peer);
+    requireAccess(access, { action: `${request.method ?? 'GET'} ${target.path}`, required: right });
     const { method = 'GET', headers, headersDistinct: distinctHeaders } = request;
     const asked = { ...target, ...rest, method, headers, distinctHeaders };
-    return handler(this.#context, asked, ...names);
+    return handler(scopeContext(this.#context, access), asked, ...names);
   }
+}
+
+/** Hides the objects of other projects from the handlers. */
+function scopeContext(context: GatewayContext, access: ClientAccess): GatewayContext {
+  const scope = scopeOf(context.store, access);
+  if (scope === undefined) return context;
+  return {
+    ...context,
+    store: scopeStore(context.store, scope),
+    events: scopeEvents(context.events, scope),
+  };
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { RequiredRight } from '../access/required-right.js';
 import { AppError } from '../common/base/errors.js';
 import type { RouteHandler, Route } from './context.js';
 import { buildRoutes } from './handlers/builds.js';
@@ -16,7 +17,7 @@ import { systemRoutes } from './handlers/system.js';
 import { volumeRoutes } from './handlers/volumes.js';
 
 /** Routes in order of precedence: the first match wins. */
-const routes: readonly Route[] = [
+export const routes: readonly Route[] = [
   ...systemRoutes,
   ...containerFileRoutes,
   ...containerRoutes,
@@ -35,6 +36,7 @@ const routes: readonly Route[] = [
 
 export interface RouteMatch {
   readonly handler: RouteHandler;
+  readonly right: RequiredRight;
   readonly names: readonly string[];
 }
 
@@ -43,7 +45,8 @@ export function findRoute(method: string, path: string): RouteMatch {
   const wanted = method === 'HEAD' ? 'GET' : method;
   for (const route of routes) {
     const matched = route.method === wanted ? route.pattern.exec(path) : null;
-    if (matched !== null) return { handler: route.handler, names: matched.slice(1) };
+    if (matched === null) continue;
+    return { handler: route.handler, right: route.right, names: matched.slice(1) };
   }
   throw new AppError('not-found', 'page not found');
 }

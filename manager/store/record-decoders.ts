@@ -11,7 +11,7 @@ import {
   string,
   tagged,
 } from '../common/base/decode.js';
-import type { JoinToken } from '../common/model/join-token.js';
+import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
 import { meta } from '../common/protocol/object-decoders.js';
 import type { AuditRecord, EventRecord, RecordedEvent } from './journal.js';

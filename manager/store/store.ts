@@ -1,5 +1,5 @@
 import type { Config, Secret } from '../common/model/secret.js';
-import type { JoinToken } from '../common/model/join-token.js';
+import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';

@@ -1,3 +1,4 @@
+import type { ClientAccess } from '../common/model/trust/client.js';
 import { AppError } from '../common/base/errors.js';
 
 /** Identity of the remote end, from its certificate; set by the manager's composition root. */
@@ -12,6 +13,8 @@ export interface Peer {
   readonly isServer?: true;
   /** Id of the authority that signed the certificate of a worker or manager. */
   readonly authority?: string;
+  /** Rights of a client that is not the cluster's owner. */
+  readonly access?: ClientAccess;
   /** Node id of the manager that forwarded the request. */
   readonly via?: string;
 }

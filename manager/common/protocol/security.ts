@@ -1,6 +1,6 @@
 import type { Decoder } from '../base/decode.js';
 import { array, nonEmptyString, object } from '../base/decode.js';
-import type { JoinToken } from '../model/join-token.js';
+import type { JoinToken } from '../model/trust/join-token.js';
 
 /** A join token without its hash. The secret itself is returned only at creation. */
 export type JoinTokenInfo = Omit<JoinToken, 'hash'>;

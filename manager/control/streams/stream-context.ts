@@ -1,3 +1,4 @@
+import type { ClientAccess } from '../../common/model/trust/client.js';
 import type { ControlStreamName } from '../../common/protocol/control.js';
 import type { MessageStream } from '../../common/protocol/worker-calls.js';
 import type { Args } from '../args.js';
@@ -5,7 +6,8 @@ import type { ControlOptions } from '../context.js';
 import type { EventLog } from '../event-log.js';
 
 export interface StreamContext extends ControlOptions {
-  readonly events: EventLog;
+  readonly events: Pick<EventLog, 'read' | 'listen'>;
+  readonly access: ClientAccess;
 }
 
 export interface ClientStream {

@@ -1,3 +1,4 @@
+import { adminCluster, deployCluster, deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { RouteHandler, Route } from '../context.js';
 import { askAll, workNode, readyNodes } from '../engine/fan-out.js';
@@ -62,9 +63,9 @@ const cancel: RouteHandler = async (context, request) => {
 };
 
 export const buildRoutes: readonly Route[] = [
-  { method: 'POST', pattern: /^\/build$/u, handler: build },
-  { method: 'POST', pattern: /^\/grpc$/u, handler: buildKit('grpc') },
-  { method: 'POST', pattern: /^\/session$/u, handler: buildKit('session') },
-  { method: 'POST', pattern: /^\/build\/prune$/u, handler: pruneCache },
-  { method: 'POST', pattern: /^\/build\/cancel$/u, handler: cancel },
+  { method: 'POST', pattern: /^\/build$/u, right: deployVisible, handler: build },
+  { method: 'POST', pattern: /^\/grpc$/u, right: adminCluster, handler: buildKit('grpc') },
+  { method: 'POST', pattern: /^\/session$/u, right: adminCluster, handler: buildKit('session') },
+  { method: 'POST', pattern: /^\/build\/prune$/u, right: deployCluster, handler: pruneCache },
+  { method: 'POST', pattern: /^\/build\/cancel$/u, right: deployVisible, handler: cancel },
 ];

@@ -1,3 +1,4 @@
+import { deployVisible, readVisible } from '../../access/required-right.js';
 import type { ApiResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { askEngine, passOn, toResponse } from '../engine/pass-request.js';
@@ -54,10 +55,35 @@ const commit: RouteHandler = async (context, request) => {
 };
 
 export const containerFileRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/containers\/(.+)\/archive$/u, handler: fromEngine('archive') },
-  { method: 'PUT', pattern: /^\/containers\/(.+)\/archive$/u, handler: writeFiles },
-  { method: 'GET', pattern: /^\/containers\/(.+)\/changes$/u, handler: fromEngine('changes') },
-  { method: 'GET', pattern: /^\/containers\/(.+)\/export$/u, handler: fromEngine('export') },
-  { method: 'GET', pattern: /^\/containers\/(.+)\/top$/u, handler: fromEngine('top') },
-  { method: 'POST', pattern: /^\/commit$/u, handler: commit },
+  {
+    method: 'GET',
+    pattern: /^\/containers\/(.+)\/archive$/u,
+    right: deployVisible,
+    handler: fromEngine('archive'),
+  },
+  {
+    method: 'PUT',
+    pattern: /^\/containers\/(.+)\/archive$/u,
+    right: deployVisible,
+    handler: writeFiles,
+  },
+  {
+    method: 'GET',
+    pattern: /^\/containers\/(.+)\/changes$/u,
+    right: readVisible,
+    handler: fromEngine('changes'),
+  },
+  {
+    method: 'GET',
+    pattern: /^\/containers\/(.+)\/export$/u,
+    right: deployVisible,
+    handler: fromEngine('export'),
+  },
+  {
+    method: 'GET',
+    pattern: /^\/containers\/(.+)\/top$/u,
+    right: readVisible,
+    handler: fromEngine('top'),
+  },
+  { method: 'POST', pattern: /^\/commit$/u, right: deployVisible, handler: commit },
 ];

@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import { isForbidden, isNotFound, isUnavailable } from '../../common/base/errors.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { ApiResponse } from '../response.js';
@@ -61,7 +62,7 @@ const wait: RouteHandler = ({ store }, { signal }, reference = '') => {
 };
 
 export const containerRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/containers\/(?:json|ps)$/u, handler: list },
-  { method: 'GET', pattern: /^\/containers\/(.+)\/json$/u, handler: inspect },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/wait$/u, handler: wait },
+  { method: 'GET', pattern: /^\/containers\/(?:json|ps)$/u, right: readVisible, handler: list },
+  { method: 'GET', pattern: /^\/containers\/(.+)\/json$/u, right: readVisible, handler: inspect },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/wait$/u, right: readVisible, handler: wait },
 ];

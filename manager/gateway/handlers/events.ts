@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { Labels } from '../../common/model/meta.js';
 import type { ClusterEvent } from '../../common/protocol/control.js';
@@ -122,5 +123,5 @@ class EventQueue {
 }
 
 export const eventRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/events$/u, handler: events },
+  { method: 'GET', pattern: /^\/events$/u, right: readVisible, handler: events },
 ];

@@ -1,3 +1,4 @@
+import { deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ExecOptions } from '../../common/protocol/worker-calls.js';
 import type { ApiResponse, Terminal } from '../response.js';
@@ -175,10 +176,20 @@ const attach: RouteHandler = async (context, { query, peer }, reference = '') =>
 };
 
 export const execRoutes: readonly Route[] = [
-  { method: 'POST', pattern: /^\/containers\/(.+)\/exec$/u, handler: make },
-  { method: 'POST', pattern: /^\/exec\/([^/]+)\/start$/u, handler: start },
-  { method: 'POST', pattern: /^\/exec\/([^/]+)\/resize$/u, handler: resize },
-  { method: 'GET', pattern: /^\/exec\/([^/]+)\/json$/u, handler: inspect },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/attach$/u, handler: attach },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/resize$/u, handler: resizeContainer },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/exec$/u, right: deployVisible, handler: make },
+  { method: 'POST', pattern: /^\/exec\/([^/]+)\/start$/u, right: deployVisible, handler: start },
+  { method: 'POST', pattern: /^\/exec\/([^/]+)\/resize$/u, right: deployVisible, handler: resize },
+  { method: 'GET', pattern: /^\/exec\/([^/]+)\/json$/u, right: deployVisible, handler: inspect },
+  {
+    method: 'POST',
+    pattern: /^\/containers\/(.+)\/attach$/u,
+    right: deployVisible,
+    handler: attach,
+  },
+  {
+    method: 'POST',
+    pattern: /^\/containers\/(.+)\/resize$/u,
+    right: deployVisible,
+    handler: resizeContainer,
+  },
 ];

@@ -1,3 +1,4 @@
+import { deployCluster, deployVisible } from '../../access/required-right.js';
 import { AppError, toAppError } from '../../common/base/errors.js';
 import type { Node } from '../../common/model/node.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
@@ -148,7 +149,7 @@ const save: RouteHandler = async (context, request) => {
 };
 
 export const imageTransferRoutes: readonly Route[] = [
-  { method: 'POST', pattern: /^\/images\/create$/u, handler: create },
-  { method: 'POST', pattern: /^\/images\/load$/u, handler: load },
-  { method: 'GET', pattern: /^\/images\/get$/u, handler: save },
+  { method: 'POST', pattern: /^\/images\/create$/u, right: deployVisible, handler: create },
+  { method: 'POST', pattern: /^\/images\/load$/u, right: deployCluster, handler: load },
+  { method: 'GET', pattern: /^\/images\/get$/u, right: deployCluster, handler: save },
 ];

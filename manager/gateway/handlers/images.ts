@@ -1,3 +1,9 @@
+import {
+  deployCluster,
+  deployVisible,
+  readCluster,
+  readVisible,
+} from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import { array, decode, fields } from '../../common/base/decode.js';
 import type { ApiResponse } from '../response.js';
@@ -128,13 +134,24 @@ const fromAnyNode: RouteHandler = async (context, request) => {
 };
 
 export const imageRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/images\/json$/u, handler: list },
-  { method: 'GET', pattern: /^\/images\/search$/u, handler: fromAnyNode },
-  { method: 'GET', pattern: /^\/distribution\/(.+)\/json$/u, handler: fromAnyNode },
-  { method: 'POST', pattern: /^\/auth$/u, handler: fromAnyNode },
-  { method: 'GET', pattern: /^\/images\/(.+)\/(?:json|history|get)$/u, handler: fromCopy },
-  { method: 'POST', pattern: /^\/images\/prune$/u, handler: prune },
-  { method: 'POST', pattern: /^\/images\/(.+)\/push$/u, handler: push },
-  { method: 'POST', pattern: /^\/images\/(.+)\/tag$/u, handler: tag },
-  { method: 'DELETE', pattern: /^\/images\/(.+)$/u, handler: remove },
+  { method: 'GET', pattern: /^\/images\/json$/u, right: readCluster, handler: list },
+  { method: 'GET', pattern: /^\/images\/search$/u, right: readVisible, handler: fromAnyNode },
+  {
+    method: 'GET',
+    pattern: /^\/distribution\/(.+)\/json$/u,
+    right: readVisible,
+    handler: fromAnyNode,
+  },
+  { method: 'POST', pattern: /^\/auth$/u, right: deployVisible, handler: fromAnyNode },
+  {
+    method: 'GET',
+    pattern: /^\/images\/(.+)\/(?:json|history)$/u,
+    right: readCluster,
+    handler: fromCopy,
+  },
+  { method: 'GET', pattern: /^\/images\/(.+)\/get$/u, right: deployCluster, handler: fromCopy },
+  { method: 'POST', pattern: /^\/images\/prune$/u, right: deployCluster, handler: prune },
+  { method: 'POST', pattern: /^\/images\/(.+)\/push$/u, right: deployVisible, handler: push },
+  { method: 'POST', pattern: /^\/images\/(.+)\/tag$/u, right: deployCluster, handler: tag },
+  { method: 'DELETE', pattern: /^\/images\/(.+)$/u, right: deployCluster, handler: remove },
 ];

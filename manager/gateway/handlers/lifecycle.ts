@@ -1,3 +1,4 @@
+import { deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Service } from '../../common/model/service.js';
@@ -152,10 +153,25 @@ async function waitFor(
 }
 
 export const lifecycleRoutes: readonly Route[] = [
-  { method: 'POST', pattern: /^\/containers\/(.+)\/restart$/u, handler: restart },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/kill$/u, handler: kill },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/pause$/u, handler: setPaused(true) },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/unpause$/u, handler: setPaused(false) },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/stop$/u, handler: stop },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/start$/u, handler: start },
+  {
+    method: 'POST',
+    pattern: /^\/containers\/(.+)\/restart$/u,
+    right: deployVisible,
+    handler: restart,
+  },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/kill$/u, right: deployVisible, handler: kill },
+  {
+    method: 'POST',
+    pattern: /^\/containers\/(.+)\/pause$/u,
+    right: deployVisible,
+    handler: setPaused(true),
+  },
+  {
+    method: 'POST',
+    pattern: /^\/containers\/(.+)\/unpause$/u,
+    right: deployVisible,
+    handler: setPaused(false),
+  },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/stop$/u, right: deployVisible, handler: stop },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/start$/u, right: deployVisible, handler: start },
 ];

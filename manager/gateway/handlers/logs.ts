@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
@@ -101,5 +102,5 @@ function formatter({ timestamps, isTty }: LogQuery): (line: LogLine) => Uint8Arr
 }
 
 export const logRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/containers\/(.+)\/logs$/u, handler: logs },
+  { method: 'GET', pattern: /^\/containers\/(.+)\/logs$/u, right: readVisible, handler: logs },
 ];

@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
@@ -28,6 +29,6 @@ function isUp({ task, node }: PlacedContainer): boolean {
 }
 
 export const networkRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/networks\/?$/u, handler: list },
-  { method: 'GET', pattern: /^\/networks\/(.+)$/u, handler: inspect },
+  { method: 'GET', pattern: /^\/networks\/?$/u, right: readVisible, handler: list },
+  { method: 'GET', pattern: /^\/networks\/(.+)$/u, right: readVisible, handler: inspect },
 ];

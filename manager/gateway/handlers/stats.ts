@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import { jsonResponse } from '../response.js';
 import type { ApiResponse, Sink } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
@@ -52,5 +53,5 @@ async function once(
 }
 
 export const statsRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/containers\/(.+)\/stats$/u, handler: stats },
+  { method: 'GET', pattern: /^\/containers\/(.+)\/stats$/u, right: readVisible, handler: stats },
 ];

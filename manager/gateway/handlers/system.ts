@@ -1,3 +1,4 @@
+import { readCluster, readVisible } from '../../access/required-right.js';
 import { arch, hostname, release } from 'node:os';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
@@ -63,13 +64,19 @@ async function plugins(context: GatewayContext, request: ApiRequest): Promise<Ap
 }
 
 export const systemRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/_ping$/u, handler: () => ({ kind: 'text', text: 'OK' }) },
+  {
+    method: 'GET',
+    pattern: /^\/_ping$/u,
+    right: readVisible,
+    handler: () => ({ kind: 'text', text: 'OK' }),
+  },
   {
     method: 'GET',
     pattern: /^\/version$/u,
+    right: readVisible,
     handler: ({ cluster }) => jsonResponse(toVersion(cluster, localHost())),
   },
-  { method: 'GET', pattern: /^\/info$/u, handler: info },
-  { method: 'GET', pattern: /^\/system\/df$/u, handler: diskUsage },
-  { method: 'GET', pattern: /^\/plugins$/u, handler: plugins },
+  { method: 'GET', pattern: /^\/info$/u, right: readVisible, handler: info },
+  { method: 'GET', pattern: /^\/system\/df$/u, right: readCluster, handler: diskUsage },
+  { method: 'GET', pattern: /^\/plugins$/u, right: readVisible, handler: plugins },
 ];

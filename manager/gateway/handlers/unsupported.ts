@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { RouteHandler, Route } from '../context.js';
 
@@ -14,7 +15,7 @@ function refuse(operation: string, instead: string): RouteHandler {
 const methods = ['GET', 'POST', 'PUT', 'DELETE'] as const;
 
 function allMethods(pattern: RegExp, handler: RouteHandler): readonly Route[] {
-  return methods.map((method) => ({ method, pattern, handler }));
+  return methods.map((method) => ({ method, pattern, right: readVisible, handler }));
 }
 
 const noPlugin: RouteHandler = (_context, _request, name = '') => {
@@ -32,6 +33,7 @@ export const unsupportedRoutes: readonly Route[] = [
   {
     method: 'POST',
     pattern: /^\/containers\/create$/u,
+    right: readVisible,
     handler: refuse('creating a container', `use "shoal run" or "shoal up", ${engine}`),
   },
   ...allMethods(
@@ -46,12 +48,13 @@ export const unsupportedRoutes: readonly Route[] = [
   {
     method: 'DELETE',
     pattern: /^\/containers\/.+$/u,
+    right: readVisible,
     handler: refuse('removing a container', 'use "shoal rm", "shoal scale" or "shoal down"'),
   },
   ...allMethods(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
   ...allMethods(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
   // `docker inspect` also looks up unknown names as plugins.
-  { method: 'GET', pattern: /^\/plugins\/(.+)\/json$/u, handler: noPlugin },
+  { method: 'GET', pattern: /^\/plugins\/(.+)\/json$/u, right: readVisible, handler: noPlugin },
   ...allMethods(
     /^\/(?:exec|system|plugins|images|build)(?:\/|$)/u,
     refuse('this call', engine.slice(3)),

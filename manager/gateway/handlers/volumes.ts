@@ -1,3 +1,4 @@
+import { readVisible } from '../../access/required-right.js';
 import type { Volume } from '../../common/model/network.js';
 import type { StoreView } from '../../store/store.js';
 import type { ApiResponse } from '../response.js';
@@ -46,6 +47,6 @@ const inspect: RouteHandler = ({ store }, _request, name = '') => {
 };
 
 export const volumeRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/volumes\/?$/u, handler: list },
-  { method: 'GET', pattern: /^\/volumes\/(.+)$/u, handler: inspect },
+  { method: 'GET', pattern: /^\/volumes\/?$/u, right: readVisible, handler: list },
+  { method: 'GET', pattern: /^\/volumes\/(.+)$/u, right: readVisible, handler: inspect },
 ];
