@@ -2,8 +2,10 @@ import test from 'ava';
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { E2eCluster, resultOf } from '../helpers/lab/e2e-cluster.js';
+import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import { resultOf } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
+import { leaveSharedCluster, openSharedCluster } from '../helpers/lab/shared-cluster.js';
 import { checkStockDocker } from '../helpers/lab/stock-docker.js';
 import { TodoApp } from '../helpers/lab/todo-app.js';
 
@@ -20,13 +22,13 @@ const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 
 test.before(async () => {
   if (!hasLab) return;
-  cluster = await E2eCluster.create('apptest', '10.98.106');
+  cluster = await openSharedCluster();
   app = new TodoApp(cluster);
   clean = await app.traces();
 });
 
 test.after.always(async () => {
-  if (hasLab) await cluster.remove();
+  await leaveSharedCluster(cluster);
 });
 
 /** Asserts exit code 1 and a matching last line on standard error, without a stack trace. */

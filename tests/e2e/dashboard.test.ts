@@ -1,45 +1,30 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { buildArchive } from '../../fixtures/images/archive.js';
-import { busyboxImage } from '../../fixtures/images/busybox.js';
-import { loadImages } from '../../fixtures/images/load.js';
-import { openLab } from '../../fixtures/lab/lab.js';
-import { todoImages } from '../../fixtures/todo-app/images.js';
+import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
-import { ShoalProgram } from '../helpers/program/shoal-program.js';
+import { leaveSharedCluster, openSharedCluster } from '../helpers/lab/shared-cluster.js';
 import { Tmux } from '../helpers/program/tmux.js';
 
-const lab = openLab({ name: 'dashe', subnet: '10.98.162' });
 const hasLab = process.getuid?.() === 0 && process.platform === 'linux';
-const composeFile = new URL('../../../fixtures/todo-app/docker-compose.yml', import.meta.url);
 const program = new URL('../../cli/main.js', import.meta.url).pathname;
 
+let cluster: E2eCluster;
+
 test.before(async () => {
-  if (hasLab) await lab.up(3);
+  if (hasLab) cluster = await openSharedCluster();
 });
 
 test.after.always(async () => {
-  if (hasLab) await lab.down();
+  await leaveSharedCluster(cluster);
 });
 
 machineTest('the dashboard shows and controls a cluster and restores the terminal', async (t) => {
-  const shoal = await ShoalProgram.create();
-  t.teardown(async () => shoal.remove());
-  const machines = ['node-1', 'node-2', 'node-3'].map((name) => lab.machine(name));
-  const created = await shoal.run([
-    ...['machine', 'create', '--swarm', '--swarm-master'],
-    ...['--generic-ssh-key', lab.machine('node-1').keyPath],
-    ...machines.flatMap(({ name, address }) => ['--generic-ip-address', address, name]),
-  ]);
-  t.is(created.code, 0, created.stdout + created.stderr);
-  const images = await Promise.all([busyboxImage(), todoImages()]);
-  await loadImages(await buildArchive(images.flat()), machines);
-  const up = await shoal.run(['-f', composeFile.pathname, 'up', '-d', '--wait']);
+  const up = await cluster.run(['up', '-d', '--wait']);
   t.is(up.code, 0, up.stderr);
 
-  await doctorFindsFaults(t, shoal);
+  await doctorFindsFaults(t);
 
-  const tmux = await Tmux.start(120, 30, { SHOAL_HOME: shoal.home, CI: '' });
+  const tmux = await Tmux.start(120, 30, { SHOAL_HOME: cluster.home, CI: '' });
   t.teardown(async () => tmux.stop());
   await tmux.keys(`${process.execPath} ${program} dash; stty -a | grep -c ' icanon'`, 'Enter');
   await tmux.waitForScreen(/live .*machines 3\/3 .*tasks 3\/3/u);
@@ -71,7 +56,7 @@ machineTest('the dashboard shows and controls a cluster and restores the termina
   await tmux.keys('y');
   await tmux.waitForScreen(/restart todo-app-todoApp-1: done/u, 60_000);
 
-  await lab.machine('node-3').kill();
+  await cluster.lab.machine('node-3').kill();
   await tmux.keys('2');
   await tmux.waitForScreen(/machines 2\/3/u, 60_000);
   await tmux.waitForScreen(/node-3 +. down/u, 30_000);
@@ -93,18 +78,21 @@ machineTest('the dashboard shows and controls a cluster and restores the termina
   await tmux.waitForScreen(/live .*machines 2\/3/u, 60_000);
   const ended = await tmux.waitForScreen(/left-\d+\n1$/mu, 60_000);
   t.false(ended.includes('machines 2/3'));
+
+  await cluster.lab.machine('node-3').boot();
+  await cluster.output(['down', '-v']);
 });
 
 /** Doctor reports a firewall with the traffic it blocks, and nothing once it is gone. */
-async function doctorFindsFaults(t: ExecutionContext, shoal: ShoalProgram): Promise<void> {
-  const machine = lab.machine('node-2');
-  const healthy = await shoal.run(['doctor', 'node-1', 'node-2']);
+async function doctorFindsFaults(t: ExecutionContext): Promise<void> {
+  const machine = cluster.lab.machine('node-2');
+  const healthy = await cluster.run(['doctor', 'node-1', 'node-2']);
   t.is(healthy.code, 0, healthy.stdout + healthy.stderr);
   await machine.output([
     'nft',
     'table inet fault { chain in { type filter hook input priority -10; udp dport 4789 drop; }; chain out { type filter hook output priority -10; tcp dport 7070 drop; }; }',
   ]);
-  const ill = await shoal.run(['doctor', 'node-1', 'node-2']);
+  const ill = await cluster.run(['doctor', 'node-1', 'node-2']);
   await machine.output(['nft', 'delete', 'table', 'inet', 'fault']);
   t.is(ill.code, 1);
   t.regex(ill.stdout, /node-1: containers on network todo-app_default cannot reach node-2/u);

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { PsRow } from '../helpers/lab/e2e-cluster.js';
-import { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import type { E2eCluster, PsRow } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
+import { openSharedCluster } from '../helpers/lab/shared-cluster.js';
 
 /*
  * Faults on three machines, one after the other; node-1 runs the manager. Each test leaves three
@@ -27,7 +27,7 @@ let folder: string;
 
 test.before(async () => {
   if (!hasLab) return;
-  cluster = await E2eCluster.create('faults', '10.98.202');
+  cluster = await openSharedCluster();
   folder = await cluster.project('faults', compose);
 });
 

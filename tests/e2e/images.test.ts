@@ -5,14 +5,15 @@ import { buildArchive } from '../../fixtures/images/archive.js';
 import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { findRegistry, RegistryServer, registryUser } from '../../fixtures/registry/server.js';
-import { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
+import {
+  leaveSharedCluster,
+  openSharedCluster,
+  registryAddress,
+} from '../helpers/lab/shared-cluster.js';
 
 /* These machines reach no outside registry: they have only loaded and built images. */
-
-const subnet = '10.98.220';
-/** This host's address on the machines' network; the port is below the kernel's ephemeral range. */
-const registryAddress = `${subnet}.1:5000`;
 
 let cluster: E2eCluster;
 
@@ -20,14 +21,11 @@ const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 const program = hasLab ? await findRegistry() : { missing: 'needs lab machines' };
 
 test.before(async () => {
-  if (hasLab)
-    cluster = await E2eCluster.create('imgtest', subnet, [
-      ...['--engine-insecure-registry', registryAddress],
-    ]);
+  if (hasLab) cluster = await openSharedCluster();
 });
 
 test.after.always(async () => {
-  if (hasLab) await cluster.remove();
+  await leaveSharedCluster(cluster);
 });
 
 machineTest('an image on one machine is copied to every machine that runs it', async (t) => {

@@ -7,8 +7,9 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
+import { leaveSharedCluster, openSharedCluster } from '../helpers/lab/shared-cluster.js';
 
 /* Bytes on their way from a process in a container to the reader of this program's output. */
 
@@ -60,13 +61,14 @@ async function run(
 
 test.before(async () => {
   if (!hasLab) return;
-  cluster = await E2eCluster.create('outtest', '10.98.119', [], 2);
+  cluster = await openSharedCluster();
   folder = await cluster.project('output', compose);
   await cluster.output(['up', '-d'], folder);
 });
 
 test.after.always(async () => {
-  if (hasLab) await cluster.remove();
+  if (hasLab) await cluster.output(['down', '-v', '-t', '0'], folder);
+  await leaveSharedCluster(cluster);
 });
 
 machineTest('exec passes every byte on, and its exit code after the last one', async (t) => {

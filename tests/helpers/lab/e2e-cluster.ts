@@ -36,7 +36,8 @@ export class E2eCluster {
   readonly lab: Lab;
   readonly home: string;
 
-  private constructor(lab: Lab, home: string) {
+  /** A cluster that exists already; `home` is the folder of its client. */
+  constructor(lab: Lab, home: string) {
     this.lab = lab;
     this.home = home;
   }
@@ -50,11 +51,16 @@ export class E2eCluster {
     const lab = openLab({ name, subnet });
     await lab.down();
     const cluster = new E2eCluster(lab, await mkdtemp(join(tmpdir(), 'shoal-e2e-')));
+    await cluster.provision(createFlags, count);
+    return cluster;
+  }
+
+  /** Makes the machines and the cluster; after an error nothing of them is left. */
+  async provision(createFlags: readonly string[], count: number): Promise<void> {
     try {
-      await cluster.#provision(createFlags, count);
-      return cluster;
+      await this.#provision(createFlags, count);
     } catch (error) {
-      await cluster.remove();
+      await this.remove();
       throw error;
     }
   }
