@@ -1,6 +1,7 @@
 const gap = '   ';
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made at first use: the data that it loads takes 30 ms, and most output is ASCII. */
+let segmenter: Intl.Segmenter | undefined;
 const ascii = /^[\u0020-\u007e]*$/;
 const noWidth = /^[\p{Cc}\p{Cf}\p{Mn}\p{Me}]$/u;
 /** Emoji in colour, which terminals draw two columns wide, also with joiners and modifiers. */
@@ -22,6 +23,7 @@ const doubleWidth: readonly (readonly [number, number])[] = [
 /** Splits a text into what a terminal draws as one character. */
 export function graphemes(text: string): readonly string[] {
   if (ascii.test(text)) return Array.from(text);
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
