@@ -213,13 +213,11 @@ function certificateSigner(
   return {
     certificates: {
       // Only workers renew through the dispatcher; a manager signs its own certificate.
-      // Their certificates stay valid for servers only where Consul agents may use them.
-      sign: ({ nodeId, isServer = false }, request) =>
+      sign: ({ nodeId }, request) =>
         credentials.sign(
           {
             request,
             identity: { clusterId: settings.clusterId, role: 'worker', nodeId },
-            isServer: isServer && settings.discovery !== undefined,
           },
           record()?.certificateLifetimeMs,
         ),

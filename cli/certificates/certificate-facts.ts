@@ -45,8 +45,6 @@ export function readCertificate(
         field(leaf.subject, 'O'),
       ),
       alternativeNames: alternativeNames(leaf),
-      // The types say never undefined, but a CA certificate has no such extension.
-      isServer: ((leaf.keyUsage as string[] | undefined) ?? []).includes('1.3.6.1.5.5.7.3.1'),
       notBeforeMs: Date.parse(leaf.validFrom),
       notAfterMs: Date.parse(leaf.validTo),
       signedByAuthority,
@@ -56,16 +54,23 @@ export function readCertificate(
   }
 }
 
-/** Parses the certificates found on a machine; from PEM by path to facts by name. */
+/**
+ * Parses the certificates found on a machine; from PEM by path to facts by name. `consulPem` is the
+ * CA of the cluster's Consul agents, `authorityPem` that of everything else.
+ */
 export function readCertificates(
   found: ReadonlyMap<string, string>,
   authorityPem: string,
+  consulPem?: string,
 ): ReadonlyMap<CertificateName, InstalledCertificate> {
-  const authority = new X509Certificate(authorityPem);
+  const usual = new X509Certificate(authorityPem);
+  const consul = consulPem === undefined ? undefined : new X509Certificate(consulPem);
   const facts = new Map<CertificateName, InstalledCertificate>();
   for (const [name, { cert }] of Object.entries(certificatePaths)) {
     const pem = found.get(cert);
-    const read = pem === undefined ? undefined : readCertificate(pem, authority);
+    const authority = name === 'consul' ? consul : usual;
+    const read =
+      pem === undefined || authority === undefined ? undefined : readCertificate(pem, authority);
     if (read !== undefined) facts.set(name as CertificateName, read);
   }
   return facts;

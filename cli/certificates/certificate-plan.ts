@@ -6,11 +6,9 @@ export interface InstalledCertificate {
   /** `CN/OU/O` of the subject. */
   readonly subject: string;
   readonly alternativeNames: readonly string[];
-  /** True if it is valid for servers. */
-  readonly isServer: boolean;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** True if the whole chain verifies up to the user's CA. */
+  /** True if the whole chain verifies up to the CA that has to sign it. */
   readonly signedByAuthority: boolean;
 }
 
@@ -18,8 +16,6 @@ export interface DesiredCertificate {
   readonly name: CertificateName;
   readonly subject: string;
   readonly alternativeNames: readonly string[];
-  /** True if it must be valid for servers. */
-  readonly isServer?: boolean;
 }
 
 /** A certificate to issue, and why. */
@@ -40,7 +36,6 @@ function reasonToIssue(
   if (seen.subject !== wanted.subject) return `issued to ${seen.subject}`;
   const missing = wanted.alternativeNames.filter((name) => !seen.alternativeNames.includes(name));
   if (missing.length > 0) return `lacks the names ${missing.join(', ')}`;
-  if (wanted.isServer === true && !seen.isServer) return 'not valid for servers';
   const lifetimeMs = seen.notAfterMs - seen.notBeforeMs;
   if (seen.notAfterMs - nowMs < lifetimeMs / 3) return 'expires soon';
   return undefined;

@@ -1,4 +1,5 @@
 import { clusterAuthorityUnit } from '../../manager/common/pki/pki.js';
+import { consulNames, consulRole } from './consul-authority.js';
 import { formatSubject } from './certificate-facts.js';
 import type { DesiredCertificate } from './certificate-plan.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
@@ -12,8 +13,8 @@ export interface CertificateHolder {
         readonly nodeId: string;
         readonly clusterId: string;
         readonly role: 'manager' | 'worker';
-        /** The Consul agent of the machine, which uses the worker's certificate as a server. */
-        readonly consulAgent?: object | undefined;
+        /** The Consul agent of the machine, which has a certificate of its own. */
+        readonly consulAgent?: { readonly isServer: boolean } | undefined;
       }
     | undefined;
   readonly user: string;
@@ -46,12 +47,13 @@ export function desiredCertificates(holder: CertificateHolder): readonly Desired
     name: 'worker',
     subject: formatSubject(nodeId, 'worker', clusterId),
     alternativeNames: [],
-    isServer: membership.consulAgent !== undefined,
   };
-  if (membership.role === 'worker') return [engine, worker];
+  const consul = consulCertificate(record.Name, membership);
+  if (membership.role === 'worker') return [engine, worker, ...consul];
   return [
     engine,
     worker,
+    ...consul,
     {
       name: 'intermediate',
       subject: formatSubject(`shoal ${clusterId}`, clusterAuthorityUnit, clusterId),
@@ -61,6 +63,20 @@ export function desiredCertificates(holder: CertificateHolder): readonly Desired
       name: 'manager',
       subject: formatSubject(nodeId, 'manager', clusterId),
       alternativeNames: names,
+    },
+  ];
+}
+
+function consulCertificate(
+  machine: string,
+  { clusterId, consulAgent }: NonNullable<CertificateHolder['membership']>,
+): readonly DesiredCertificate[] {
+  if (consulAgent === undefined) return [];
+  return [
+    {
+      name: 'consul',
+      subject: formatSubject(machine, consulRole, clusterId),
+      alternativeNames: consulNames(consulAgent.isServer),
     },
   ];
 }

@@ -1,11 +1,13 @@
 import type { Decoder } from '../../manager/common/base/decode.js';
 import { array, decodeJson, nonEmptyString, object } from '../../manager/common/base/decode.js';
 import type { PkiAnswer, PkiOrder } from '../../manager/common/pki/pki-main.js';
-import type { SigningParameters, CertificateUsage } from '../../manager/common/pki/pki.js';
+import type { KeyPair, SigningParameters, CertificateUsage } from '../../manager/common/pki/pki.js';
 import { clusterAuthoritySubject, signRequest, validityFor } from '../../manager/common/pki/pki.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import { packTar } from '../bundle/archive.js';
 import type { UserAuthority } from './authority.js';
 import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './authority.js';
+import { consulOrder } from './consul-authority.js';
 import type { CertificateName } from '../inventory/remote-paths.js';
 import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';
 import type { CertificateHolder } from './desired-certificates.js';
@@ -41,6 +43,25 @@ export async function signOnManager(
   const { cert: certPath, key: keyPath } = certificatePaths.intermediate;
   const order: PkiOrder = { op: 'sign', authority: { certPath, keyPath }, nodes };
   return (await askPki(manager, 'sign certificates of nodes', order)).pems;
+}
+
+/** A CA on this computer, and how it signs. */
+interface LocalOrder {
+  readonly authority: KeyPair | undefined;
+  readonly order: Omit<SigningParameters, 'request'>;
+}
+
+function localOrder(
+  name: 'engine' | 'intermediate' | 'consul',
+  want: CertificateHolder,
+  authorities: { readonly user: KeyPair; readonly consul: KeyPair | undefined },
+  now: Date,
+): LocalOrder {
+  if (name !== 'consul') return { authority: authorities.user, order: userOrder(name, want, now) };
+  const { clusterId = '', consulAgent } = want.membership ?? {};
+  const isServer = consulAgent?.isServer === true;
+  const agent = { machine: want.record.Name, clusterId, isServer };
+  return { authority: authorities.consul, order: consulOrder(agent, now) };
 }
 
 function userOrder(
@@ -80,7 +101,8 @@ async function placeIntermediate(machine: RemoteMachine, pem: string): Promise<v
 
 /**
  * Issues certificates for a machine. Private keys are generated on the machine and never leave it;
- * the user's CA signs engine certificates and the cluster's intermediate CA, which signs nodes.
+ * the user's CA signs engine certificates and the cluster's intermediate CA, which signs nodes;
+ * the CA of the Consul agents signs those.
  * Returns PEM texts by name.
  */
 export async function issueCertificates(input: {
@@ -88,10 +110,13 @@ export async function issueCertificates(input: {
   readonly want: CertificateHolder;
   readonly names: readonly CertificateName[];
   readonly authority: UserAuthority;
+  /** The CA of the cluster's Consul agents. */
+  readonly consulAuthority?: KeyPair | undefined;
   readonly signNodes: SignNodes;
   readonly now: Date;
 }): Promise<ReadonlyMap<CertificateName, string>> {
-  const { machine, want, names, authority, now } = input;
+  const { machine, want, names, now } = input;
+  const authorities = { user: input.authority, consul: input.consulAuthority };
   const issued = new Map<CertificateName, string>();
   if (names.length === 0) return issued;
   const keys = names.map((name) => ({
@@ -105,8 +130,11 @@ export async function issueCertificates(input: {
     if (name === 'worker' || name === 'manager') {
       nodes.push({ name, order: nodeOrder(want, name, request) });
     } else {
-      const order = { request, ...userOrder(name, want, now) };
-      issued.set(name, await signRequest(authority, order));
+      const { authority, order } = localOrder(name, want, authorities, now);
+      if (authority === undefined) {
+        throw new AppError('internal', `${machine.name}: no CA to sign its ${name} certificate`);
+      }
+      issued.set(name, await signRequest(authority, { request, ...order }));
     }
   }
   const intermediate = issued.get('intermediate');
@@ -126,7 +154,6 @@ function nodeOrder(want: CertificateHolder, role: 'worker' | 'manager', request:
     request,
     identity: { clusterId, role, nodeId },
     alternativeNames: role === 'manager' ? alternativeNames(want.record) : [],
-    isServer: want.membership?.consulAgent !== undefined,
     days: nodeCertificateDays,
   };
 }

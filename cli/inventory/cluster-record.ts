@@ -32,9 +32,18 @@ export interface LocalClusterRecord {
   readonly refusedAuthorities?: readonly string[];
   /** The machines with Consul servers, when the cluster runs its own Consul. */
   readonly consulServers?: readonly ConsulServer[];
+  /**
+   * How far the Consul agents are with their own CA: `both` trust it beside the user's CA,
+   * `certificates` present its certificates as well, `own` trust nothing else. Absent in clusters
+   * of earlier versions, whose agents use the workers' certificates.
+   */
+  readonly consulTrust?: ConsulTrust;
   /** Number of servers that Consul bootstrapped with; defaults to the length of `consulServers`. */
   readonly consulFounders?: number;
 }
+
+export const consulTrusts = ['both', 'certificates', 'own'] as const;
+export type ConsulTrust = (typeof consulTrusts)[number];
 
 export interface ConsulServer {
   readonly name: string;
@@ -69,6 +78,7 @@ const decoder = object<LocalClusterRecord>({
       }),
     ),
   ),
+  consulTrust: optional(oneOf(...consulTrusts)),
   consulFounders: optional(count),
 });
 

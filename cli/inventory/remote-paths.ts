@@ -16,6 +16,8 @@ export const remotePaths = {
   isolateRules: '/etc/shoal/isolate.nft',
   consulRoot: '/opt/shoal/consul',
   consulSettings: '/etc/shoal/consul/agent.json',
+  /** The CA of the cluster's Consul agents, which signs nothing else. */
+  consulAgentCa: '/etc/shoal/consul/ca.pem',
   /** The agent's management token, if ACLs are enabled. */
   consulAgentToken: '/etc/shoal/consul/token',
   consulUnit: '/etc/systemd/system/shoal-consul.service',
@@ -39,6 +41,7 @@ export const certificatePaths = {
   },
   manager: { cert: '/etc/shoal/pki/manager.pem', key: '/etc/shoal/pki/manager-key.pem' },
   worker: { cert: '/etc/shoal/pki/worker.pem', key: '/etc/shoal/pki/worker-key.pem' },
+  consul: { cert: '/etc/shoal/consul/agent.pem', key: '/etc/shoal/consul/agent-key.pem' },
 } as const;
 
 export type CertificateName = keyof typeof certificatePaths;

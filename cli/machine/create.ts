@@ -152,12 +152,16 @@ async function saveConsul(
   const named = await readConsulFlagFiles({ token, ca, cert, key });
   await saveConsulFiles(store.home, cluster.name, named);
   if (flags.consulServer !== true || (await store.findCluster(cluster.name)) !== undefined) return;
-  await saveConsulFiles(store.home, cluster.name, { ...newConsulSecrets(), ...named });
+  const secrets = await newConsulSecrets(cluster.name);
+  await saveConsulFiles(store.home, cluster.name, { ...secrets, ...named });
   const consulServers = masters.map(({ Name: name, Driver }) => ({
     name,
     address: Driver.IPAddress,
   }));
-  await store.updateCluster(cluster.name, (seen) => seen ?? { ...cluster, consulServers });
+  await store.updateCluster(
+    cluster.name,
+    (seen) => seen ?? { ...cluster, consulServers, consulTrust: 'own' },
+  );
 }
 
 /** Reverts the store's changes for a machine that was not created. */

@@ -1,4 +1,5 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { KeyPair } from '../../manager/common/pki/pki.js';
 import { planConsulAgent } from '../provision/consul-agent.js';
 import type { ConsulFiles } from '../provision/consul-files.js';
 import { loadConsulFiles } from '../provision/consul-files.js';
@@ -15,6 +16,7 @@ import { allowAnonymousConsulReads } from '../ssh/remote-scripts.js';
 import type { ClusterMembership } from '../provision/settings-files.js';
 import { retryUntil } from '../provision/verify.js';
 import type { ProvisionContext } from './provision-context.js';
+import { upgradeConsul } from './upgrade-consul.js';
 
 /** Timeout for the first connection, retried because a machine may still be booting, ms. */
 const connectRetryMs = 15_000;
@@ -38,6 +40,11 @@ function membershipOf(
     consulFiles,
     consulAgent: planConsulAgent(cluster, machine, consulFiles),
   };
+}
+
+function agentAuthority({ agentCa, agentCaKey }: ConsulFiles): KeyPair | undefined {
+  if (agentCa === undefined || agentCaKey === undefined) return undefined;
+  return { cert: agentCa, key: agentCaKey };
 }
 
 interface PromiseWithResolvers {
@@ -96,6 +103,7 @@ export class ProvisionBatch {
     prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
   ): Promise<readonly unknown[]> {
     const isMaster = (record: MachineRecord): boolean => record.HostOptions.SwarmOptions.Master;
+    await this.#upgradeConsul(records);
     const rows = new Map(records.map(({ Name }) => [Name, this.#progress.machine(Name)]));
     const provisionRow = async (record: MachineRecord): Promise<EngineVersion> => {
       const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
@@ -123,6 +131,22 @@ export class ProvisionBatch {
       if (cluster?.managers[0]?.name === Name) return true;
     }
     return false;
+  }
+
+  /** Before the machines get a program whose workers' certificates Consul could not use. */
+  async #upgradeConsul(records: readonly MachineRecord[]): Promise<void> {
+    const clusters = records.map(({ HostOptions }) => HostOptions.SwarmOptions.Cluster);
+    for (const name of new Set(clusters)) {
+      let row: MachineProgress | undefined;
+      await upgradeConsul(this.#provisioning, name, (title) => {
+        row ??= this.#progress.machine(`consul of ${name}`);
+        row.step(title);
+      }).catch((error: unknown) => {
+        row?.failed(messageOf(error));
+        throw error;
+      });
+      row?.done('has a CA of its own');
+    }
   }
 
   /** A provisioned manager can sign; #provision resolves earlier if it has signed for itself. */
@@ -163,6 +187,7 @@ export class ProvisionBatch {
       throw new AppError('not-found', `${record.Name}: cluster "${name}" not found in the store`);
     }
     const authority = await this.#provisioning.authority();
+    const consulFiles = await loadConsulFiles(store.home, name);
     const signNodes: SignNodes = async (nodes) => {
       if (!Master) return this.#signRemotely(cluster, nodes, progress);
       const signed = await signOnManager(machine, nodes);
@@ -173,15 +198,13 @@ export class ProvisionBatch {
       machine,
       want: {
         record,
-        membership:
-          cluster === undefined
-            ? undefined
-            : membershipOf(record, cluster, await loadConsulFiles(store.home, name)),
+        membership: cluster === undefined ? undefined : membershipOf(record, cluster, consulFiles),
         user: authority.user,
         ca: authority.cert,
         engineAnchor: authority.engineAnchor,
       },
       authority,
+      consulAuthority: agentAuthority(consulFiles),
       credentials: await this.#provisioning.credentials(),
       uploadsFor: async (arch) => this.#provisioning.uploadsFor(arch),
       signNodes,

@@ -1,11 +1,12 @@
-import type { LocalClusterRecord } from '../inventory/cluster-record.js';
+import type { ConsulTrust, LocalClusterRecord } from '../inventory/cluster-record.js';
 import type { ConsulFiles } from './consul-files.js';
 import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';
 
 /*
  * Consul on the cluster's own machines (--consul-server): servers on the first managers, a client
- * agent on every other manager. HTTP and DNS listen on loopback only; traffic between machines is
- * encrypted with the workers' certificates and the gossip key.
+ * agent on every other manager. HTTP and DNS listen on loopback only. RPC and Raft (8300) take
+ * certificates of the agents' own CA only; gossip (8301) knows no certificates, its key keeps
+ * everybody else out. Workers without an agent have neither.
  */
 
 export interface ConsulAgent {
@@ -20,6 +21,8 @@ export interface ConsulAgent {
   /** Addresses of the other servers. */
   readonly join: readonly string[];
   readonly gossipKey: string;
+  /** The agents' own CA, PEM. */
+  readonly ca: string;
   /** Management token; requests without it may only resolve names. Undefined disables ACLs. */
   readonly token: string | undefined;
 }
@@ -28,7 +31,7 @@ export interface ConsulAgent {
 export function planConsulAgent(
   cluster: LocalClusterRecord,
   machine: { readonly name: string; readonly address: string; readonly isManager: boolean },
-  { gossipKey = '', token }: ConsulFiles,
+  { gossipKey = '', agentCa = '', token }: ConsulFiles,
 ): ConsulAgent | undefined {
   if (cluster.consulServers === undefined) return undefined;
   const { name, address, isManager } = machine;
@@ -42,13 +45,17 @@ export function planConsulAgent(
     bootstrapExpect: server === undefined || server.joined === true ? undefined : founders,
     join: cluster.consulServers.map((each) => each.address).filter((other) => other !== address),
     gossipKey,
+    ca: agentCa,
     token,
   };
 }
 
-/** Consul's configuration as JSON, with keys that 1.7 and later accept. */
-export function consulSettings(agent: ConsulAgent): string {
-  const { cert, key } = certificatePaths.worker;
+/**
+ * Consul's configuration as JSON, with keys that 1.7 and later accept. Agents that still trust the
+ * user's CA (`trust`) present the worker's certificate until all agents trust the new one.
+ */
+export function consulSettings(agent: ConsulAgent, trust: ConsulTrust = 'own'): string {
+  const { cert, key } = trust === 'both' ? certificatePaths.worker : certificatePaths.consul;
   const { isServer: server, bootstrapExpect: founders, token } = agent;
   return `${JSON.stringify(
     {
@@ -66,11 +73,13 @@ export function consulSettings(agent: ConsulAgent): string {
       performance: { raft_multiplier: 1 },
       limits: { http_max_conns_per_client: 1_000 },
       encrypt: agent.gossipKey,
-      ca_file: remotePaths.ca,
+      ca_file: remotePaths.consulAgentCa,
       cert_file: cert,
       key_file: key,
       verify_incoming_rpc: true,
       verify_outgoing: true,
+      // Another agent's certificate of the same CA is not a server's.
+      verify_server_hostname: trust === 'own',
       // A returning server becomes a voter after two seconds instead of ten, so that three servers
       // soon tolerate the next failure.
       autopilot: { server_stabilization_time: '2s', last_contact_threshold: '1s' },
@@ -99,6 +108,7 @@ export const consulUnit = `# Written by shoal; "shoal machine provision" writes 
 [Unit]
 Description=Consul of the Shoal cluster
 After=network-online.target
+Wants=shoal-consul-reload.path
 StartLimitIntervalSec=0
 
 [Service]
@@ -117,13 +127,13 @@ WantedBy=multi-user.target
 Also=shoal-consul-reload.path
 `;
 
-/** Workers renew their certificate in place; Consul reloads it only on SIGHUP. */
+/** Consul reads a renewed certificate only on SIGHUP. */
 export const consulReloadPath = `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
 Description=Shoal: reload Consul when its certificate is renewed
 
 [Path]
-PathChanged=${certificatePaths.worker.cert}
+PathChanged=${certificatePaths.consul.cert}
 
 [Install]
 WantedBy=multi-user.target

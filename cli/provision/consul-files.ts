@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { createConsulAuthority } from '../certificates/consul-authority.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
 
 /** Credentials for Consul: of the managers as clients, and of the agents among each other. */
@@ -12,6 +13,9 @@ export interface ConsulFiles {
   readonly key?: string;
   /** 32 bytes, base64: the gossip encryption key of the managed Consul. */
   readonly gossipKey?: string;
+  /** The CA of the managed Consul's agents, PEM. Its key never leaves this computer. */
+  readonly agentCa?: string;
+  readonly agentCaKey?: string;
 }
 
 /** Paths on this computer, from the --consul-* flags. */
@@ -19,7 +23,7 @@ export type ConsulFilePaths = Readonly<
   Partial<Record<'token' | 'ca' | 'cert' | 'key', string | undefined>>
 >;
 
-const names = ['token', 'ca', 'cert', 'key', 'gossipKey'] as const;
+const names = ['token', 'ca', 'cert', 'key', 'gossipKey', 'agentCa', 'agentCaKey'] as const;
 
 function folderOf(home: string, cluster: string): string {
   return join(home, 'clusters', `${cluster}.consul`);
@@ -39,9 +43,17 @@ export async function readConsulFlagFiles(paths: ConsulFilePaths): Promise<Consu
   return Object.fromEntries(found.flat());
 }
 
-/** Generates the gossip key and management token of a managed Consul. */
-export function newConsulSecrets(): Required<Pick<ConsulFiles, 'gossipKey' | 'token'>> {
-  return { gossipKey: randomBytes(32).toString('base64'), token: randomUUID() };
+/** Generates the gossip key, management token and CA of a managed Consul. */
+export async function newConsulSecrets(
+  cluster: string,
+): Promise<Required<Pick<ConsulFiles, 'gossipKey' | 'token' | 'agentCa' | 'agentCaKey'>>> {
+  const { cert, key } = await createConsulAuthority(cluster, new Date());
+  return {
+    gossipKey: randomBytes(32).toString('base64'),
+    token: randomUUID(),
+    agentCa: cert,
+    agentCaKey: key,
+  };
 }
 
 /**

@@ -42,6 +42,9 @@ const managerFiles = [
 const consulAgentFiles = [
   remotePaths.consulSettings,
   remotePaths.consulAgentToken,
+  remotePaths.consulAgentCa,
+  certificatePaths.consul.cert,
+  certificatePaths.consul.key,
   remotePaths.consulUnit,
   remotePaths.consulReloadPath,
   remotePaths.consulReloadUnit,
@@ -110,6 +113,7 @@ function consulAgentWant(agent: ConsulAgent): readonly DesiredFile[] {
     ...(agent.token === undefined
       ? []
       : [{ path: remotePaths.consulAgentToken, content: agent.token, mode: 0o600 }]),
+    { path: remotePaths.consulAgentCa, content: agent.ca, mode: 0o644 },
     { path: remotePaths.consulUnit, content: consulUnit, mode: 0o644 },
     { path: remotePaths.consulReloadPath, content: consulReloadPath, mode: 0o644 },
     { path: remotePaths.consulReloadUnit, content: consulReloadUnit, mode: 0o644 },

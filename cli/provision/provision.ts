@@ -2,7 +2,9 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { UserAuthority } from '../certificates/authority.js';
 import { readCertificates } from '../certificates/certificate-facts.js';
 import { planCertificates } from '../certificates/certificate-plan.js';
+import type { KeyPair } from '../../manager/common/pki/pki.js';
 import type { ClientCredentials, EngineVersion } from '../inventory/engine-client.js';
+import { checkConsulVersion } from './consul-version.js';
 import { planEngineConfig } from './engine-config.js';
 import type { LoginFacts, RootFacts } from '../ssh/facts.js';
 import type { SignNodes } from '../certificates/issue-certificates.js';
@@ -39,6 +41,8 @@ export interface ProvisionInput {
   readonly machine: RemoteMachine;
   readonly want: MachineSpec;
   readonly authority: UserAuthority;
+  /** The CA of the cluster's Consul agents. */
+  readonly consulAuthority?: KeyPair | undefined;
   readonly credentials: ClientCredentials;
   /**
    * Packs runtime and application for an architecture; throws `unsupported` if the runtime differs.
@@ -121,7 +125,7 @@ async function configure(
   const now = new Date();
   const orders = planCertificates({
     wanted: desiredCertificates(want),
-    seen: readCertificates(facts.certificates, want.ca),
+    seen: readCertificates(facts.certificates, want.ca, input.consulAuthority?.cert),
     keys: facts.keys,
     nowMs: now.getTime(),
     renew: input.renew,
@@ -130,9 +134,10 @@ async function configure(
     const causes = [...new Set(orders.map(({ cause }) => cause))].join(', ');
     progress.step(`issuing certificates for ${orders.map(({ name }) => name).join(', ')}`, causes);
   }
-  const { authority, signNodes } = input;
+  const { authority, consulAuthority, signNodes } = input;
   const names = orders.map(({ name }) => name);
-  const issued = await issueCertificates({ machine, want, names, authority, signNodes, now });
+  const signing = { authority, consulAuthority, signNodes };
+  const issued = await issueCertificates({ machine, want, names, ...signing, now });
   const note = noteFrom(facts, record.Name, engine.daemonJson !== undefined);
   const wanted = desiredConfiguration(want, { engine, note, issued, programChanged });
   await runSteps(input, context, planConfigure(wanted, facts));
@@ -187,7 +192,10 @@ export async function provision(input: ProvisionInput): Promise<EngineVersion> {
   );
   await input.beforeChanges?.();
   await setUp(input, context, setup);
-  const facts = setup.some((step) => step.kind === 'install') ? await probe(machine) : before;
+  const isReplaced = setup.some(({ kind }) => kind === 'install' || kind === 'upload-consul');
+  const facts = isReplaced ? await probe(machine) : before;
+  const agent = want.membership?.consulAgent;
+  if (agent !== undefined) checkConsulVersion(name, facts.consulVersion, agent);
   const programChanged = setup.some((step) => step.kind === 'link');
   await configure(input, context, facts, programChanged);
   return verify(input);

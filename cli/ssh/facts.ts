@@ -36,6 +36,8 @@ export interface RootFacts {
   readonly freeKib: { readonly opt: number; readonly varLib: number };
   readonly runtimes: ReadonlySet<string>;
   readonly apps: ReadonlySet<string>;
+  /** Version of the Consul that the machine's agent runs, `1.8.7`; undefined without one. */
+  readonly consulVersion?: string | undefined;
   /** Checksums of uploaded Consul binaries. */
   readonly consuls: ReadonlySet<string>;
   /** Checksums of the active runtime and application; empty if none. */
@@ -171,6 +173,7 @@ export function parseRootFacts(output: string): RootFacts {
   return {
     commands: lineSet(found.get('commands')),
     engineVersion: /version ([^\s,]+)/u.exec(found.get('engine-version') ?? '')?.[1],
+    consulVersion: /^Consul v(\d+\.\d+\.\d+)/mu.exec(found.get('consul-version') ?? '')?.[1],
     engineUnit: found.get('engine-unit') ?? '',
     daemonJson: text('daemon-json'),
     engineSwarm: found.get('engine-swarm') === 'yes',

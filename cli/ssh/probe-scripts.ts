@@ -31,6 +31,7 @@ for c in dockerd nft ip bridge tar gzip sha256sum consul; do
   if command -v "$c" >/dev/null 2>&1; then echo "$c"; fi
 done
 section engine-version; if command -v dockerd >/dev/null 2>&1; then dockerd --version 2>/dev/null; fi
+section consul-version; if command -v consul >/dev/null 2>&1; then consul version 2>/dev/null; fi
 section engine-unit; systemctl cat docker.service 2>/dev/null
 section daemon-json; cat /etc/docker/daemon.json 2>/dev/null
 section engine-swarm; if [ -s /var/lib/docker/swarm/docker-state.json ]; then echo yes; fi
@@ -53,7 +54,8 @@ while [ "$n" -gt 0 ]; do
   if [ -f "$1" ]; then sha256sum "$1"; fi
   n=$((n - 1)); shift
 done
-section keys; ls -1 /etc/shoal/pki/*-key.pem /etc/shoal/engine/*-key.pem 2>/dev/null
+section keys
+ls -1 /etc/shoal/pki/*-key.pem /etc/shoal/engine/*-key.pem /etc/shoal/consul/*-key.pem 2>/dev/null
 for c in "$@"; do section "certificate $c"; cat "$c" 2>/dev/null; done
 exit 0
 `;

@@ -167,6 +167,27 @@ journalctl --unit "$1" --lines "$2" --output cat --no-pager
 `;
 
 /**
+ * $1: "reload" or "restart". Applies new certificates and CAs to the machine's Consul, then waits
+ * until it reaches the leader with them.
+ */
+export const applyConsulTrust = `
+set -e
+systemctl daemon-reload
+systemctl try-restart shoal-consul-reload.path
+systemctl "$1" shoal-consul.service
+if [ -e /etc/shoal/consul/token ]; then
+  export CONSUL_HTTP_TOKEN_FILE=/etc/shoal/consul/token
+fi
+export PATH=/opt/shoal/consul/current:$PATH
+for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+  sleep 1
+  output=$(timeout 5 consul operator raft list-peers 2>&1) && exit 0
+done
+printf '%s\\n' "$output" >&2
+exit 1
+`;
+
+/**
  * Allows anonymous clients to read nodes and services in the managed Consul, whose default policy
  * is deny: DNS queries carry no token. Several machines may run this concurrently.
  */

@@ -16,7 +16,6 @@ export interface NodeSigningRequest {
   readonly request: string;
   readonly identity: PeerIdentity;
   readonly alternativeNames: readonly string[];
-  readonly isServer?: boolean;
   readonly lifetimeMs: number;
 }
 

@@ -177,7 +177,6 @@ export class ManagerCredentials {
       readonly identity: PeerIdentity;
       /** Names of a manager; a worker has none. */
       readonly alternativeNames?: readonly string[];
-      readonly isServer?: boolean;
     },
     lifetimeMs: number | undefined,
   ): Promise<string> {

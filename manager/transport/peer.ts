@@ -9,8 +9,6 @@ export interface Peer {
   readonly nodeId: string;
   /** Serial number of the certificate, lower-case hex. */
   readonly serial?: string;
-  /** Present if the certificate of a worker or manager is valid for servers. */
-  readonly isServer?: true;
   /** Id of the authority that signed the certificate of a worker or manager. */
   readonly authority?: string;
   /** Rights of a client that is not the cluster's owner. */

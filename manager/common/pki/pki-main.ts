@@ -3,17 +3,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import {
-  array,
-  boolean,
-  decodeJson,
-  number,
-  object,
-  oneOf,
-  optional,
-  string,
-  tagged,
-} from '../base/decode.js';
+import { array, decodeJson, number, object, oneOf, string, tagged } from '../base/decode.js';
 import { isAppError, messageOf } from '../base/errors.js';
 import type { PeerIdentity } from './pki.js';
 import { createPrivateKey, createRequest, signNode, validityFor } from './pki.js';
@@ -36,7 +26,6 @@ export type PkiOrder =
         readonly request: string;
         readonly identity: PeerIdentity;
         readonly alternativeNames: readonly string[];
-        readonly isServer?: boolean | undefined;
         readonly days: number;
       }[];
     };
@@ -63,7 +52,6 @@ const pkiOrder = tagged<'op', PkiOrder>('op', {
           nodeId: string,
         }),
         alternativeNames: array(string),
-        isServer: optional(boolean),
         days: number,
       }),
     ),

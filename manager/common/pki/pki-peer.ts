@@ -7,8 +7,6 @@ import { peerIdentity } from './pki.js';
 export interface PresentedCertificate extends PeerNames {
   readonly raw?: Buffer | undefined;
   readonly serialNumber?: string | undefined;
-  /** Object identifiers of the permitted uses. */
-  readonly ext_key_usage?: readonly string[] | undefined;
   readonly issuerCertificate?: { readonly raw?: Buffer | undefined } | undefined;
 }
 
@@ -16,13 +14,9 @@ export interface PresentedCertificate extends PeerNames {
 export interface AuthenticatedPeer extends PeerIdentity {
   /** Serial number of the certificate, lower-case hex. */
   readonly serial: string;
-  /** Present if a worker's or manager's certificate is valid for servers. */
-  readonly isServer?: true;
   /** For workers and managers: `authorityId` of the issuing intermediate CA. */
   readonly authority?: string;
 }
-
-const serverAuth = '1.3.6.1.5.5.7.3.1';
 
 /** CA ID: sha256 of its public key (SPKI), hex. Certificates for the same key are the same CA. */
 export function authorityId(certificate: X509Certificate): string {
@@ -65,8 +59,7 @@ export function authenticatePeer(
       `certificate of ${identity.role} ${identity.nodeId}: signed by a CA that was replaced; provision the machine again`,
     );
   }
-  const isServer = certificate.ext_key_usage?.includes(serverAuth) === true;
-  return { ...peer, authority, ...(isServer ? { isServer } : {}) };
+  return { ...peer, authority };
 }
 
 /**

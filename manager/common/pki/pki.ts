@@ -282,25 +282,22 @@ export function clusterAuthoritySubject(clusterId: string): CertificateSubject {
   };
 }
 
-export interface NodeSigningParameters extends Omit<SigningParameters, 'subject' | 'usage'> {
-  readonly identity: PeerIdentity;
-  /** Allows a worker's certificate for servers too: the machine's Consul agent uses it. */
-  readonly isServer?: boolean | undefined;
-}
-
 /**
  * Signs a worker's or manager's request with an intermediate CA. A worker's certificate is valid
  * for clients only and has no names, so that nobody takes a worker for a manager. Returns the chain
  * that the holder presents: leaf, then intermediate CA.
  */
-export async function signNode(authority: KeyPair, order: NodeSigningParameters): Promise<string> {
-  const { identity, isServer = false, ...rest } = order;
+export async function signNode(
+  authority: KeyPair,
+  order: Omit<SigningParameters, 'subject' | 'usage'> & { readonly identity: PeerIdentity },
+): Promise<string> {
+  const { identity, ...rest } = order;
   const isManager = identity.role === 'manager';
   const leaf = await signRequest(authority, {
     ...rest,
     subject: nodeSubject(identity),
     alternativeNames: isManager ? order.alternativeNames : [],
-    usage: isManager || isServer ? 'peer' : 'client',
+    usage: isManager ? 'peer' : 'client',
   });
   return leaf + authority.cert;
 }

@@ -11,9 +11,7 @@ export interface TlsMaterial {
 
 /** Fields of a peer's certificate that identify the peer and its signer. */
 export type PeerCertificateFields = Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_to'> &
-  Partial<
-    Pick<DetailedPeerCertificate, 'raw' | 'serialNumber' | 'issuerCertificate' | 'ext_key_usage'>
-  >;
+  Partial<Pick<DetailedPeerCertificate, 'raw' | 'serialNumber' | 'issuerCertificate'>>;
 
 /**
  * Every TLS client sets this: otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would

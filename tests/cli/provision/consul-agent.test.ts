@@ -12,7 +12,7 @@ const founded: LocalClusterRecord = {
   discovery: 'consul://127.0.0.1:8500',
   consulServers: servers,
 };
-const files = { gossipKey: 'gossip', token: 'secret-token' };
+const files = { gossipKey: 'gossip', token: 'secret-token', agentCa: 'ca' };
 
 function settingsOf(cluster: LocalClusterRecord, name: string, address: string): unknown {
   const agent = planConsulAgent(cluster, { name, address, isManager: true }, files);
@@ -55,4 +55,29 @@ test('the next manager replaces a lost consul server and joins the remaining one
   t.false('bootstrap_expect' in joined);
   t.like(settingsOf(whole, 'b', '10.0.0.2'), { bootstrap_expect: 3 });
   t.is(withConsulServer(whole, { name: 'e', address: '10.0.0.5' }), whole);
+});
+
+test('agents trust their own CA only, and only a server is accepted as one', (t) => {
+  const agent = planConsulAgent(founded, { name: 'a', address: '10.0.0.1', isManager: true }, files);
+  if (agent === undefined) throw new Error('no agent');
+  t.is(agent.ca, 'ca');
+  const own = {
+    ca_file: '/etc/shoal/consul/ca.pem',
+    cert_file: '/etc/shoal/consul/agent.pem',
+    key_file: '/etc/shoal/consul/agent-key.pem',
+    verify_incoming_rpc: true,
+    verify_outgoing: true,
+    verify_server_hostname: true,
+  };
+  t.like(JSON.parse(consulSettings(agent)), own);
+  t.like(JSON.parse(consulSettings(agent, 'certificates')), {
+    ...own,
+    verify_server_hostname: false,
+  });
+  t.like(JSON.parse(consulSettings(agent, 'both')), {
+    ...own,
+    cert_file: '/etc/shoal/pki/worker.pem',
+    key_file: '/etc/shoal/pki/worker-key.pem',
+    verify_server_hostname: false,
+  });
 });

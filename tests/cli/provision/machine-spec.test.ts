@@ -116,20 +116,16 @@ test('a manager gets the certificates that it reads and no others', (t) => {
   t.false(Object.values(certificatePaths).some(({ key }) => key.includes('engine-client')));
 });
 
-test('a worker is a server only on a machine with a Consul agent', (t) => {
-  for (const [consulAgent, isServer] of [
-    [undefined, false],
-    [{}, true],
-  ] as const) {
-    const holder = {
+test('a Consul agent has a certificate of its own, and only servers are named as such', (t) => {
+  const names = (consulAgent: { readonly isServer: boolean } | undefined): readonly string[][] =>
+    desiredCertificates({
       record,
-      membership: { ...membership, role: 'worker' as const, consulAgent },
+      membership: { ...membership, role: 'worker', consulAgent },
       user: 'u',
-    };
-    const worker = desiredCertificates(holder).find(({ name }) => name === 'worker');
-    t.is(worker?.isServer, isServer);
-    t.deepEqual(worker?.alternativeNames, []);
-  }
+    }).map(({ name, alternativeNames }) => [name, ...alternativeNames.slice(0, 1)]);
+  t.deepEqual(names(undefined).slice(1), [['worker']]);
+  t.deepEqual(names({ isServer: true }).slice(1), [['worker'], ['consul', 'server.dc1.consul']]);
+  t.deepEqual(names({ isServer: false }).slice(1), [['worker'], ['consul', 'client.dc1.consul']]);
 });
 
 test('a malformed note of a machine is named with what to do', (t) => {

@@ -197,7 +197,6 @@ const day = 86_400_000;
 const good: InstalledCertificate = {
   subject: 'n1/worker/c1',
   alternativeNames: ['10.0.0.1', 'node-1'],
-  isServer: true,
   notBeforeMs: 0,
   notAfterMs: 90 * day,
   signedByAuthority: true,
@@ -228,13 +227,6 @@ for (const [title, seen, keys, nowDays, cause] of [
     10,
     'lacks the names 10.0.0.1',
   ],
-  [
-    'is issued if a Consul agent now needs it as a server',
-    { ...good, isServer: false },
-    true,
-    10,
-    'not valid for servers',
-  ],
   ['is renewed in the last third of its lifetime', good, true, 61, 'expires soon'],
 ] as const) {
   test(`a certificate ${title}`, (t) => {
@@ -244,7 +236,6 @@ for (const [title, seen, keys, nowDays, cause] of [
           name: 'worker',
           subject: 'n1/worker/c1',
           alternativeNames: ['10.0.0.1', 'node-1'],
-          isServer: true,
         },
       ],
       seen: new Map(seen === undefined ? [] : [['worker', seen]]),

@@ -49,18 +49,6 @@ test('a worker is identified with its serial number and CA', async (t) => {
     t.deepEqual(authenticatePeer(presented(cert, pki.authority.cert), refused), expected as never);
 });
 
-test('a certificate that is valid for servers is recognized', async (t) => {
-  for (const [role, isServer] of [
-    ['manager', true],
-    ['worker', undefined],
-  ] as const) {
-    const { cert } = await pki.node(role, 'n1');
-    const leaf = new X509Certificate(cert);
-    const shown = { ...presented(cert, pki.authority.cert), ext_key_usage: leaf.keyUsage };
-    t.is(authenticatePeer(shown, []).isServer, isServer);
-  }
-});
-
 test('a client has no CA of the cluster, and refused CAs do not concern it', async (t) => {
   const { cert } = await pki.client('ada');
   const peer = authenticatePeer(presented(cert, undefined), ['']);

@@ -203,20 +203,6 @@ test("a worker's certificate is for clients only and has no names, whatever was 
   t.regex(error.message, /unsuitable certificate purpose|unsupported certificate purpose/);
 });
 
-test("the worker's certificate of a machine with a Consul agent serves too, without names", async (t) => {
-  const cluster = await clusterAuthority(await userAuthority(), 'c1');
-  const cert = await signNode(cluster, {
-    request: await createRequest(await createPrivateKey(), 'w1'),
-    identity: { clusterId: 'c1', role: 'worker', nodeId: 'w1' },
-    alternativeNames: ['10.0.0.1'],
-    isServer: true,
-    validity: validityFor(now, 1),
-  });
-  const leaf = new X509Certificate(cert);
-  t.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
-  t.is(leaf.subjectAltName, undefined);
-});
-
 test('a request that is not signed by its own key is rejected', async (t) => {
   const root = await userAuthority();
   const key = await createPrivateKey();
