@@ -58,7 +58,11 @@ test('the next manager replaces a lost consul server and joins the remaining one
 });
 
 test('agents trust their own CA only, and only a server is accepted as one', (t) => {
-  const agent = planConsulAgent(founded, { name: 'a', address: '10.0.0.1', isManager: true }, files);
+  const agent = planConsulAgent(
+    founded,
+    { name: 'a', address: '10.0.0.1', isManager: true },
+    files,
+  );
   if (agent === undefined) throw new Error('no agent');
   t.is(agent.ca, 'ca');
   const own = {
