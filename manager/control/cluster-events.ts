@@ -1,3 +1,4 @@
+import { containerLabels } from '../common/model/container-labels.js';
 import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
 import { dockerUpdateState } from '../common/model/rollback.js';
@@ -49,7 +50,11 @@ function taskEvents(
     project: task.project,
   });
   if (after === undefined) {
-    return task.status.containerId === undefined ? [] : [event('destroy')];
+    if (task.status.containerId === undefined) return [];
+    // The last chance to tell the labels: earlier events get them from the task.
+    const clusterId = view.get('cluster', 'cluster')?.clusterId ?? '';
+    const owner = { clusterId, nodeId: task.nodeId ?? '' };
+    return [event('destroy', containerLabels(task, owner, task.status.imageId ?? ''))];
   }
   return statusActions(before, after).map(({ action, attributes, mark, at }) => ({
     ...event(action, attributes),

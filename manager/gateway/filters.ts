@@ -6,15 +6,19 @@ export type QueryFilters = ReadonlyMap<string, readonly string[]>;
 
 /**
  * Parses the `filters` query parameter: `{"key":{"value":true}}`, or `{"key":["value"]}` from old
- * clients. Throws `invalid` for other shapes and for keys that are not in `known`.
+ * clients. A key without values is no filter. Throws `invalid` for other shapes and for keys that
+ * are not in `known`; without it any key is accepted.
  */
-export function parseQueryFilters(query: URLSearchParams, known: readonly string[]): QueryFilters {
+export function parseQueryFilters(query: URLSearchParams, known?: readonly string[]): QueryFilters {
   const text = query.get('filters') ?? '';
   if (text === '') return new Map();
   const filters = new Map<string, readonly string[]>();
   for (const [key, wanted] of Object.entries(parseObject(text))) {
-    if (!known.includes(key)) throw new AppError('invalid', `invalid filter '${key}'`);
-    filters.set(key, valuesOf(key, wanted));
+    if (known?.includes(key) === false) {
+      throw new AppError('invalid', `invalid filter '${key}'`);
+    }
+    const values = valuesOf(key, wanted);
+    if (values.length > 0) filters.set(key, values);
   }
   return filters;
 }

@@ -14,7 +14,8 @@ export interface PlacedContainer {
   readonly node: Node;
 }
 
-function placed(view: StoreView, task: Task): PlacedContainer | undefined {
+/** The task with its container; undefined if it has none. */
+export function placedContainer(view: StoreView, task: Task): PlacedContainer | undefined {
   const { nodeId, status } = task;
   if (nodeId === undefined || status.containerId === undefined) return undefined;
   const node = view.get('nodes', nodeId);
@@ -31,7 +32,7 @@ export function listContainers(view: StoreView): readonly PlacedContainer[] {
   return tasks
     .filter(({ id }) => !adopted.has(id))
     .sort(byNewest)
-    .flatMap((task) => placed(view, task) ?? []);
+    .flatMap((task) => placedContainer(view, task) ?? []);
 }
 
 /**

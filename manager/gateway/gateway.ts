@@ -11,6 +11,7 @@ import { apiVersion, parseTarget } from './api-version.js';
 import type { ApiResponse } from './response.js';
 import { writeResponse, writeUpgrade } from './response.js';
 import type { ApiRequest, GatewayContext, GatewayOptions, JsonBody } from './context.js';
+import { ContainerLabels } from './container-labels.js';
 import { ExecRegistry } from './execs.js';
 import { findRoute } from './router.js';
 import { UsageFeed } from './usage-feed.js';
@@ -23,6 +24,7 @@ export class Gateway {
     this.#context = {
       ...options,
       usage: new UsageFeed(options.statistics),
+      labels: new ContainerLabels(options.store, options.cluster.id),
       execs: new ExecRegistry(options.newId),
     };
   }

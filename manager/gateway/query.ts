@@ -16,6 +16,21 @@ export function timeParameter(query: URLSearchParams, key: string): number | und
   return at;
 }
 
+/**
+ * Time parameter in nanoseconds: Unix seconds with an optional fraction, or a date. Undefined if
+ * absent.
+ */
+export function nanosParameter(query: URLSearchParams, key: string): bigint | undefined {
+  const value = query.get(key) ?? '';
+  const matched = /^(\d+)(?:\.(\d{1,9}))?$/u.exec(value);
+  if (matched === null) {
+    const at = timeParameter(query, key);
+    return at === undefined ? undefined : BigInt(at) * 1_000_000n;
+  }
+  const [, seconds = '0', fraction = ''] = matched;
+  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+}
+
 /** Integer parameter with an optional sign; undefined if absent. */
 export function integerParameter(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';

@@ -19,7 +19,7 @@ const build: RouteHandler = async (context, request) => {
   const node = workNode(context);
   const names = request.query.getAll('t').join(', ');
   await context.note(request.peer, 'image.build', names === '' ? 'no name' : `image ${names}`);
-  const replaceStale = await watchTags(context, node, request.signal);
+  const replaceStale = await watchTags(context, node);
   const call = { ...passOn(request), body: request.upload };
   const reply = await askEngine(context.workers, node.id, call, request.signal);
   return andThen(toResponse(reply), replaceStale);
@@ -35,7 +35,7 @@ function buildKit(name: 'grpc' | 'session'): RouteHandler {
     const call = { ...passOn(request), upgrade };
     if (name === 'session') return tunnelUpgrade(context.workers, node.id, call, signal);
     await context.note(peer, 'image.build', `BuildKit on node ${node.spec.name}`);
-    const replaceStale = await watchTags(context, node, signal);
+    const replaceStale = await watchTags(context, node);
     const answer = await tunnelUpgrade(context.workers, node.id, call, signal);
     return andThen(answer, replaceStale);
   };

@@ -4,49 +4,76 @@ import type { Labels } from '../../common/model/meta.js';
 import type { ClusterEvent } from '../../common/protocol/control.js';
 import type { Sink } from '../response.js';
 import type { GatewayContext, RouteHandler, Route } from '../context.js';
-import { listContainers } from '../find-container.js';
+import type { QueryFilters } from '../filters.js';
 import { parseQueryFilters } from '../filters.js';
-import { timeParameter } from '../query.js';
-import { eventFilters, matchesEvent, toMessage } from '../translate/event.js';
-import { labelsOf } from '../translate/labels.js';
+import { nanosParameter } from '../query.js';
+import { matchesEvent, messageText, nanosOf, toMessage } from '../translate/event.js';
 
 /** Longest queue, in events; a slower reader is disconnected to bound memory. */
 const maxQueued = 20_000;
 /** Longest delay of a Node.js timer, ms (2^31 - 1). */
 const maxTimerMs = 2_147_483_647;
 
+interface Range {
+  /** Nanoseconds since the epoch. */
+  readonly since: bigint | undefined;
+  readonly until: bigint | undefined;
+}
+
 /** Replays stored events from `since`, then follows live events until `until` or a disconnect. */
 const events: RouteHandler = (context, { query }) => {
-  const filters = parseQueryFilters(query, eventFilters);
-  const range = { sinceMs: timeParameter(query, 'since'), untilMs: timeParameter(query, 'until') };
-  const textOf = (event: ClusterEvent): string | undefined => {
-    if (range.untilMs !== undefined && event.at > range.untilMs) return undefined;
-    const message = toMessage(event, labelsOfContainer(context, event));
-    return matchesEvent(message, filters) ? `${JSON.stringify(message)}\n` : undefined;
-  };
+  const filters = parseQueryFilters(query);
+  const range = { since: nanosParameter(query, 'since'), until: nanosParameter(query, 'until') };
   return {
     kind: 'stream',
     contentType: 'application/json',
-    pour: (sink) => pour(context, range, textOf, sink),
+    pour: (sink) => pour(context, range, filters, sink),
   };
 };
 
-function labelsOfContainer({ store, cluster }: GatewayContext, event: ClusterEvent): Labels {
-  if (event.type !== 'container') return {};
-  const item = listContainers(store.view).find(({ containerId }) => containerId === event.id);
-  return item === undefined ? {} : labelsOf(item, cluster.id);
+/** The text of an event, undefined if the client does not want it. */
+type Format = (event: ClusterEvent) => string | undefined;
+
+/** `removed`: labels of containers that no longer exist. */
+function formatter(
+  { labels }: GatewayContext,
+  { since, until }: Range,
+  filters: QueryFilters,
+  removed: ReadonlyMap<string, Labels>,
+): Format {
+  return (event) => {
+    const nanos = nanosOf(event);
+    if (since !== undefined && nanos < since) return undefined;
+    if (until !== undefined && nanos > until) return undefined;
+    const found = event.type === 'container' ? labels.get(event.id) : undefined;
+    const message = toMessage(event, found ?? removed.get(event.id) ?? {});
+    return matchesEvent(message, filters) ? messageText(message, nanos) : undefined;
+  };
+}
+
+/** The event that tells a container's removal has its labels. */
+function labelsOfRemoved(stored: readonly ClusterEvent[]): ReadonlyMap<string, Labels> {
+  return new Map(
+    stored
+      .filter(({ type, action }) => type === 'container' && action === 'destroy')
+      .map(({ id, attributes }) => {
+        const { node: _node, image: _image, name: _name, ...labels } = attributes;
+        return [id, labels];
+      }),
+  );
 }
 
 async function pour(
-  { events: source, clock }: GatewayContext,
-  {
-    sinceMs,
-    untilMs,
-  }: { readonly sinceMs: number | undefined; readonly untilMs: number | undefined },
-  textOf: (event: ClusterEvent) => string | undefined,
+  context: GatewayContext,
+  range: Range,
+  filters: QueryFilters,
   sink: Sink,
 ): Promise<void> {
+  const { events: source, clock } = context;
+  const { since, until } = range;
   const queue = new EventQueue(sink.signal);
+  const all = since === undefined ? [] : source.read({ sinceMs: 0 }).map(([event]) => event);
+  const textOf = formatter(context, range, filters, labelsOfRemoved(all));
   const take = (event: ClusterEvent): void => {
     const text = textOf(event);
     if (text !== undefined) queue.push(text);
@@ -56,9 +83,10 @@ async function pour(
   });
   let cancel: (() => void) | undefined;
   try {
-    if (sinceMs !== undefined) for (const [event] of source.read({ sinceMs })) take(event);
-    if (untilMs !== undefined) {
-      const wait = Math.min(maxTimerMs, Math.max(0, untilMs - clock.now()));
+    // Nodes report their events with delays.
+    for (const event of [...all].sort(byTime)) take(event);
+    if (until !== undefined) {
+      const wait = Math.min(maxTimerMs, Math.max(0, Number(until / 1_000_000n) - clock.now()));
       cancel = clock.after(wait, () => {
         queue.end();
       });
@@ -68,6 +96,10 @@ async function pour(
     stop();
     cancel?.();
   }
+}
+
+function byTime(a: ClusterEvent, b: ClusterEvent): number {
+  return a.at - b.at || a.number - b.number;
 }
 
 /** Queue of events for one reader. Iteration ends once drained after `end`, or on abort. */

@@ -103,18 +103,17 @@ async function upload(
   const { signal, peer } = request;
   const node = workNode(context);
   await context.note(peer, action, what === '' ? `node ${node.spec.name}` : `image ${what}`);
-  const replaceStale = await watchTags(context, node, signal);
+  const replaceStale = await watchTags(context, node);
   const call = { ...passOn(request), body: request.upload };
   const answer = toResponse(await askEngine(context.workers, node.id, call, signal));
   return andThen(answer, replaceStale);
 }
 
-/** Runs a step after the body has been sent and before the answer ends. */
+/** Runs a step after the body has been sent and before the answer ends, also if it is cut off. */
 export function andThen(answer: ApiResponse, step: () => Promise<void>): ApiResponse {
   if (answer.kind === 'stream') {
     const pour = async (sink: Sink): Promise<void> => {
-      await answer.pour(sink);
-      await step();
+      await answer.pour(sink).finally(step);
     };
     return { ...answer, pour };
   }
@@ -122,8 +121,7 @@ export function andThen(answer: ApiResponse, step: () => Promise<void>): ApiResp
   return {
     ...answer,
     converse: async (terminal) => {
-      await answer.converse(terminal);
-      await step();
+      await answer.converse(terminal).finally(step);
     },
   };
 }

@@ -12,8 +12,8 @@ const copyMs = 15 * 60_000;
 /** Image id by tag. */
 type Tags = ReadonlyMap<string, string>;
 
-async function tagsOf({ workers }: Context, { id }: Node, signal: AbortSignal): Promise<Tags> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
+async function tagsOf({ workers }: Context, { id }: Node): Promise<Tags> {
+  const deadline = AbortSignal.timeout(nodeTimeoutMs);
   const images = await workers.call(id, 'listImages', {}, deadline).catch(() => []);
   return new Map(
     images.flatMap(({ Id, RepoTags }) => (RepoTags ?? []).map((tag) => [tag, Id] as const)),
@@ -22,41 +22,32 @@ async function tagsOf({ workers }: Context, { id }: Node, signal: AbortSignal): 
 
 /**
  * Remembers a node's tags; the returned function replaces the copies that other nodes have under
- * the tags that have moved since. Nodes without the tag copy the image when they run it. Failures
- * are logged.
+ * the tags that have moved since, also if the client has left. Nodes without the tag copy the image
+ * when they run it. Failures are logged.
  */
-export async function watchTags(
-  context: Context,
-  node: Node,
-  signal: AbortSignal,
-): Promise<() => Promise<void>> {
-  const before = await tagsOf(context, node, signal);
+export async function watchTags(context: Context, node: Node): Promise<() => Promise<void>> {
+  const before = await tagsOf(context, node);
   return async () => {
-    const moved = [...(await tagsOf(context, node, signal))].filter(
+    const moved = [...(await tagsOf(context, node))].filter(
       ([tag, id]) => before.get(tag) !== id && !tag.startsWith('<none>'),
     );
     if (moved.length === 0) return;
     const others = readyNodes(context).filter(({ id }) => id !== node.id);
     await Promise.all(
       others.map(async (other) => {
-        const held = await tagsOf(context, other, signal);
+        const held = await tagsOf(context, other);
         for (const [tag, id] of moved) {
           const has = held.get(tag);
-          if (has !== undefined && has !== id) await replaceCopy(context, other, tag, signal);
+          if (has !== undefined && has !== id) await replaceCopy(context, other, tag);
         }
       }),
     );
   };
 }
 
-async function replaceCopy(
-  context: Context,
-  node: Node,
-  image: string,
-  signal: AbortSignal,
-): Promise<void> {
+async function replaceCopy(context: Context, node: Node, image: string): Promise<void> {
   try {
-    await fetchImage(context, node, image, signal);
+    await fetchImage(context, node, image, AbortSignal.timeout(copyMs));
   } catch (error) {
     const { name } = node.spec;
     context.log.warn(`image ${image}: node ${name} keeps an older copy: ${messageOf(error)}`);

@@ -1,13 +1,14 @@
-import type { MountSpec, NetworkMode } from '../../common/model/container.js';
+import type { MountSpec } from '../../common/model/container.js';
 import { containerState, statusText } from '../../common/model/container-state.js';
 import { orderedPorts, portAddress } from '../../common/model/published-ports.js';
-import type { Attachment } from '../../common/model/task.js';
+import type { Attachment, Task } from '../../common/model/task.js';
+import { currentTask } from '../../store/slots.js';
 import type { StoreView } from '../../store/store.js';
 import type { PlacedContainer } from '../find-container.js';
 import { labelsOf } from './labels.js';
 
 export interface ContainerContext {
-  readonly view: Pick<StoreView, 'get'>;
+  readonly view: Pick<StoreView, 'get' | 'serviceByName' | 'tasksOfService'>;
   readonly clusterId: string;
   /** ms since the epoch. */
   readonly now: number;
@@ -36,15 +37,30 @@ export function toContainer(item: PlacedContainer, scene: ContainerContext): obj
     Labels: labelsOf(item, scene.clusterId),
     State: containerState(task),
     Status: statusText(task, scene.now, node),
-    HostConfig: { NetworkMode: networkModeText(container.networkMode, task.attachments) },
+    HostConfig: { NetworkMode: networkModeText(item, scene) },
+    Health: { Status: task.status.health ?? 'none', FailingStreak: 0 },
     NetworkSettings: { Networks: endpointsOf(task.attachments, scene.view) },
     Mounts: container.mounts.map(toMountPoint),
   };
 }
 
-function networkModeText(mode: NetworkMode, attachments: readonly Attachment[]): string {
-  if (mode.kind === 'networks') return attachments[0]?.network ?? 'default';
-  return mode.kind === 'service' ? `container:${mode.service}` : mode.kind;
+function networkModeText({ task }: PlacedContainer, { view }: ContainerContext): string {
+  const mode = task.spec.container.networkMode;
+  if (mode.kind === 'networks') return task.attachments[0]?.network ?? 'default';
+  if (mode.kind !== 'service') return mode.kind;
+  return `container:${leaderId(task, mode.service, view) ?? mode.service}`;
+}
+
+/** ID of the container whose network the task shares: the same slot of another service. */
+function leaderId(
+  { project, slot, nodeId }: Task,
+  leader: string,
+  view: ContainerContext['view'],
+): string | undefined {
+  const service = view.serviceByName(`${project}_${leader}`);
+  const slots = service === undefined ? [] : view.tasksOfService(service.id);
+  const onNode = slots.filter((each) => each.slot === slot && each.nodeId === nodeId);
+  return currentTask(onNode)?.status.containerId;
 }
 
 export function endpointsOf(

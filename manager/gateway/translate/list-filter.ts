@@ -12,8 +12,8 @@ import type { StoreView } from '../../store/store.js';
 import { labelsOf } from './labels.js';
 
 const knownFilters = [
-  ...['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'label', 'name'],
-  ...['network', 'node', 'publish', 'since', 'status', 'volume'],
+  ...['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label'],
+  ...['name', 'network', 'node', 'publish', 'since', 'status', 'volume'],
 ];
 
 const states = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
@@ -31,11 +31,12 @@ export function selectContainers(
   const filters = parseQueryFilters(query, knownFilters);
   check(filters, 'status', states);
   check(filters, 'health', healths);
+  for (const value of filters.get('exited') ?? []) {
+    if (/^[+-]?\d+$/u.test(value)) continue;
+    throw new AppError('invalid', `invalid filter 'exited=${value}': must be an integer`);
+  }
   const limit = integerParameter(query, 'limit') ?? 0;
-  const everything =
-    flagParameter(query, 'all') ||
-    limit > 0 ||
-    ['status', 'exited'].some((key) => filters.has(key));
+  const everything = flagParameter(query, 'all') || limit > 0 || filters.has('status');
   const range = rangeOf(filters, view);
   const found = all
     .filter((item) => everything || isShown(item))
@@ -74,7 +75,10 @@ function passes(item: PlacedContainer, filters: QueryFilters, clusterId: string)
   const { status, attachments } = task;
   return (
     matchesFilter(filters, 'id', (value) => containerId.startsWith(value)) &&
-    matchesFilter(filters, 'name', (value) => matchesName(`/${task.containerName}`, value)) &&
+    matchesFilter(filters, 'name', (value) =>
+      [`/${task.containerName}`, task.containerName].some((name) => matchesName(name, value)),
+    ) &&
+    matchesFilter(filters, 'isolation', (value) => ['', 'default'].includes(value)) &&
     matchesFilter(filters, 'status', (value) => containerState(task) === value) &&
     matchesFilter(filters, 'health', (value) => (status.health ?? 'none') === value) &&
     matchesFilter(filters, 'exited', (value) => hasExited(item, value)) &&

@@ -63,7 +63,7 @@ export function matchesNetwork(network: Network, filters: QueryFilters, isUsed: 
   const dangling = flagFilter(filters, 'dangling');
   return (
     matchesFilter(filters, 'name', (value) => matchesName(network.spec.name, value)) &&
-    matchesFilter(filters, 'id', (value) => network.id.startsWith(value)) &&
+    matchesFilter(filters, 'id', (value) => matchesName(network.id, value)) &&
     matchesFilter(filters, 'driver', (value) => value === 'overlay') &&
     matchesFilter(filters, 'scope', (value) => value === 'swarm' || value === 'global') &&
     matchesFilter(filters, 'type', (value) => value === 'custom') &&

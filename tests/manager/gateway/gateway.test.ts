@@ -3,13 +3,17 @@ import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
-import { aServiceSpec } from '../../../fixtures/cluster/build.js';
-import type { ServiceSpec } from '../../../manager/common/model/service.js';
 import { DockerApi, upperCaseProcess, upperCaseOutput } from '../../helpers/managers/docker-api.js';
 import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
-import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
+import { createManagerPki } from '../../helpers/managers/test-manager.js';
+import {
+  containerNames as names,
+  errorMessage as message,
+  gatewayScene,
+  type GatewayScene,
+} from '../../helpers/managers/gateway-scene.js';
 import { until } from '../../helpers/until.js';
 
 let pki: TestPki;
@@ -18,52 +22,7 @@ test.before(async () => {
   pki = await createManagerPki();
 });
 
-interface Scene {
-  readonly manager: TestManager;
-  readonly api: DockerApi;
-  readonly workers: readonly FakeWorker[];
-}
-
-/** Starts two nodes, a web service with one task on each, and a redis service. */
-async function scene(t: ExecutionContext): Promise<Scene> {
-  const manager = await TestManager.start(t, { pki });
-  const workers = [await manager.join('w1'), await manager.join('w2')];
-  await until('both are ready', 60_000, async () => {
-    const nodes = await manager.call('node.list', {});
-    return nodes.filter(({ status }) => status.state === 'ready').length === 2;
-  });
-  const services = [aServiceSpec('web', { replicas: 2 }), aServiceSpec('redis')];
-  await apply(manager, services);
-  const api = new DockerApi(t, manager.port, await pki.client('ada'));
-  await until('all run', 60_000, async () => (await names(api)).length === 3);
-  return { manager, api, workers };
-}
-
-async function apply(manager: TestManager, services: readonly ServiceSpec[]): Promise<void> {
-  await manager.call('project.apply', {
-    project: 'demo',
-    services,
-    ...{ networks: [], volumes: [], secrets: [], configs: [] },
-    ...{
-      externalNetworks: [],
-      externalVolumes: [],
-      forceRecreate: [],
-      keepReplicas: [],
-      renewVolumes: [],
-    },
-    known: services.map(({ service }) => service),
-    ...{ removeOrphans: false, dryRun: false },
-  });
-}
-
-async function names(api: DockerApi, query = ''): Promise<string[]> {
-  const listed = (await api.json(`/containers/json${query}`)) as { Names: string[] }[];
-  return listed.flatMap(({ Names }) => Names).sort();
-}
-
-function message(body: string): string {
-  return (JSON.parse(body) as { message: string }).message;
-}
+const scene = (t: ExecutionContext): Promise<GatewayScene> => gatewayScene(t, pki);
 
 test('ping and every error have the headers for version negotiation', async (t) => {
   const { api } = await scene(t);
@@ -205,26 +164,6 @@ test("statistics without a stream are the engine's own, under the name in the cl
     path: '/containers/:container/stats?stream=0',
     precpu_stats: { online_cpus: 4 },
   });
-});
-
-test('events are replayed and followed until the requested time', async (t) => {
-  const { api } = await scene(t);
-  const until_ = Math.floor(Date.now() / 1000) + 1;
-  const filters = encodeURIComponent(JSON.stringify({ event: ['start'] }));
-  const { status, body } = await api.request(
-    'GET',
-    `/events?since=0&until=${until_}&filters=${filters}`,
-  );
-  t.is(status, 200);
-  const told = body
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { Actor: { Attributes: Record<string, string> } });
-  t.deepEqual(told.map(({ Actor }) => Actor.Attributes['com.docker.compose.service']).sort(), [
-    'redis',
-    'web',
-    'web',
-  ]);
 });
 
 test('exec streams over the hijacked connection and returns the exit code', async (t) => {

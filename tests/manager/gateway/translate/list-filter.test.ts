@@ -28,10 +28,12 @@ const filterCases: readonly (readonly [string, object, readonly string[]])[] = [
   ['all labels together', { label: ['tier=data', 'com.docker.compose.service=web'] }, []],
   ['names in part', { name: { 'demo-web': true } }, [ids.web2, ids.web1]],
   ['names as a pattern', { name: { '^/demo-web-1$': true } }, [ids.web1]],
+  ['names as a pattern without the slash', { name: ['^demo-web-1$'] }, [ids.web1]],
+  ['a filter without values', { label: [], name: {} }, [ids.web2, ids.web1, ids.redis]],
+  ['isolation', { isolation: ['default'] }, [ids.web2, ids.web1, ids.redis]],
   ['beginnings of ids', { id: { bbbb: true } }, [ids.web2]],
   ['states, which implies all', { status: { exited: true } }, [ids.old]],
   ['one state or the other', { status: ['paused', 'exited'] }, [ids.web2, ids.old]],
-  ['exit codes', { exited: { '3': true } }, [ids.old]],
   ['health', { health: { healthy: true } }, [ids.redis]],
   ['images by their short name', { ancestor: { redis: true } }, [ids.redis]],
   ['images with a tag that is not theirs', { ancestor: { 'redis:6': true } }, []],
@@ -51,11 +53,17 @@ for (const [what, filters, expected] of filterCases) {
   });
 }
 
+test('exit codes select among the containers that are listed', async (t) => {
+  t.deepEqual(await listed({}, { exited: ['3'] }), []);
+  t.deepEqual(await listed({ all: '1' }, { exited: ['3'] }), [ids.old]);
+});
+
 test('unknown and malformed filters are errors', async (t) => {
   await t.throwsAsync(listed({}, { nosuch: ['x'] }), { message: "invalid filter 'nosuch'" });
   await t.throwsAsync(listed({}, { status: ['flying'] }), {
     message: "invalid filter 'status=flying'",
   });
+  await t.throwsAsync(listed({}, { exited: ['x'] }), { message: /'exited=x'/ });
   await t.throwsAsync(listed({ filters: '{' }), { message: /not valid JSON/ });
   await t.throwsAsync(listed({ limit: 'x' }), { message: /must be an integer/ });
   await t.throwsAsync(listed({}, { before: ['nosuch'] }), { message: /No such container/ });
