@@ -1,11 +1,19 @@
+import { accessOf, requireAccess } from './access/client-access.js';
+import { readCluster } from './access/required-right.js';
+import type { Clock } from './common/base/clock.js';
+import type { Logger } from './common/base/log.js';
+import type { ControlApi } from './control/control.js';
 import { AppError } from './common/base/errors.js';
 import { apiPaths, notLeaderError } from './common/protocol/messages.js';
 import type { AuthorityResponse, JoinResponse } from './common/protocol/security.js';
 import type { PeerCertificateFields } from './common/protocol/transport-tls.js';
 import type { ManagerSettings } from './common/settings/manager-settings.js';
 import type { Relay, RelayResult } from './relay/relay.js';
-import { authorizePeer } from './security/credentials.js';
+import type { EndRequest } from './security/open-requests.js';
+import { endStream, OpenRequests } from './security/open-requests.js';
+import { authorizePeer, readmitClient } from './security/credentials.js';
 import { metricsContentType, metricsPage } from './stats/metrics-page.js';
+import type { ClusterRecord } from './store/store.js';
 import type { Election } from './store/election.js';
 import type { LeaderTerm } from './term.js';
 import type { Peer } from './transport/peer.js';
@@ -24,6 +32,8 @@ export interface ManagerRequestsOptions {
   readonly relay: Pick<Relay, 'call' | 'stream' | 'redirect' | 'web' | 'webUpgrade'>;
   /** The current term; undefined on a follower and before the store is open. */
   readonly term: () => LeaderTerm | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
   /** Undefined for a single manager. */
   readonly election: Pick<Election, 'leader'> | undefined;
 }
@@ -41,9 +51,18 @@ function notLeader(hint = ''): AppError {
 /** Authorizes every request of workers and clients and serves it as leader or through the relay. */
 export class ManagerRequests {
   readonly #options: ManagerRequestsOptions;
+  readonly #open: OpenRequests;
 
   constructor(options: ManagerRequestsOptions) {
     this.#options = options;
+    this.#open = new OpenRequests(options.log);
+  }
+
+  /** Ends open requests of clients that were revoked or have other rights now. */
+  recheckClients(record: ClusterRecord): void {
+    this.#open.recheck((peer) => {
+      readmitClient(peer, this.#options.settings, record);
+    });
   }
 
   /** The handlers for the server's router. */
@@ -63,8 +82,10 @@ export class ManagerRequests {
         path: apiPaths.metrics,
         contentType: metricsContentType,
         answer: (peer) => {
-          if (peer.role === 'client') return leaderMetrics(this.#options.term());
-          throw new AppError('forbidden', `metrics: not allowed for role ${peer.role}`);
+          const term = this.#options.term();
+          if (term === undefined) throw notLeader();
+          requireAccess(accessOf(peer), { action: 'metrics', required: readCluster });
+          return leaderMetrics(term);
         },
       },
       web: this.#webHandler(),
@@ -152,21 +173,55 @@ export class ManagerRequests {
     if (!path.startsWith(apiPaths.stream))
       throw new AppError('not-found', `path ${path}: not found`);
     return this.#serveClient(request.identity, {
-      asLeader: ({ control }) => control.stream(request),
+      asLeader: ({ control }) => this.#serveStream(control, request),
       relayed: () => this.#options.relay.stream(request),
     });
   }
 
+  async #serveStream(control: ControlApi, request: StreamRequest<Peer>): Promise<void> {
+    let release: (() => void) | undefined;
+    const { identity, accept } = request;
+    try {
+      await control.stream({
+        ...request,
+        accept: async (keepAlive) => {
+          const connection = await accept(keepAlive);
+          release = this.#open.add(identity, (error) => {
+            endStream(connection, error, this.#options.clock);
+          });
+          return connection;
+        },
+      });
+    } finally {
+      release?.();
+    }
+  }
+
+  async #whileOpen(peer: Peer, end: EndRequest, served: Promise<void>): Promise<void> {
+    const release = this.#open.add(peer, end);
+    await served.finally(release);
+  }
+
   #web(request: RawHttpRequest<Peer>): Promise<void> {
     return this.#serveClient(request.identity, {
-      asLeader: ({ gateway }) => gateway.answer(request),
+      asLeader: ({ gateway }) => {
+        const end = (): void => {
+          request.response.destroy();
+        };
+        return this.#whileOpen(request.identity, end, gateway.answer(request));
+      },
       relayed: () => this.#options.relay.web(request),
     });
   }
 
   #webUpgrade(request: RawHttpUpgrade<Peer>): Promise<void> {
     return this.#serveClient(request.identity, {
-      asLeader: ({ gateway }) => gateway.upgrade(request),
+      asLeader: ({ gateway }) => {
+        const end = (): void => {
+          request.socket.destroy();
+        };
+        return this.#whileOpen(request.identity, end, gateway.upgrade(request));
+      },
       relayed: () => this.#options.relay.webUpgrade(request),
     });
   }

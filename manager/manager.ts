@@ -47,6 +47,7 @@ export class Manager {
   readonly #options: ManagerOptions;
   readonly #relay: Relay;
   readonly #election: Election | undefined;
+  readonly #requests: ManagerRequests;
   /** Current TLS material; replaced on renewal. */
   #tls: TlsMaterial;
   #server: TransportServer | undefined;
@@ -78,6 +79,11 @@ export class Manager {
       leader: () => this.#election?.leader,
       isLeader: () => this.#term !== undefined,
       trouble: () => this.#election?.lastError,
+    });
+    this.#requests = new ManagerRequests({
+      ...{ settings, clock, log, relay: this.#relay, election: this.#election },
+      authorityCertificate: options.tls.ca,
+      term: () => this.#term,
     });
   }
 
@@ -205,7 +211,8 @@ export class Manager {
     return {
       ...{ settings, version, clock, log, newId, directory },
       // Delayed so that rejected peers first receive the reason.
-      onRevocationChange: () => {
+      onRevocationChange: (record) => {
+        this.#requests.recheckClients(record);
         clock.after(recheckMs, () => this.#server?.reauthenticatePeers());
         void this.#endIfRemoved();
       },
@@ -218,14 +225,7 @@ export class Manager {
 
   #listen(): Promise<TransportServer> {
     const { settings, tls, log } = this.#options;
-    const requests = new ManagerRequests({
-      settings,
-      authorityCertificate: tls.ca,
-      relay: this.#relay,
-      term: () => this.#term,
-      election: this.#election,
-    });
-    return serve<Peer>({ ...settings.listen, tls, log, ...requests.handlers() });
+    return serve<Peer>({ ...settings.listen, tls, log, ...this.#requests.handlers() });
   }
 
   #verifyManager(certificate: PeerCertificateFields): void {

@@ -49,8 +49,8 @@ export interface LeaderTermOptions {
   readonly credentials?: ManagerCredentials;
   /** See `ManagerOptions`. */
   readonly keyPath?: string;
-  /** Called when the revocation lists may have changed; connected peers must be rechecked. */
-  readonly onRevocationChange: () => void;
+  /** Called when the lists of clients and of revoked peers may have changed. */
+  readonly onRevocationChange: (record: ClusterRecord) => void;
   readonly timing?: LivenessTiming;
   readonly probe?: Probe;
 }
@@ -166,14 +166,14 @@ export class LeaderTerm implements Term {
     await this.store.close();
   }
 
-  #watchRevocations(refusedChanged: () => void): void {
+  #watchRevocations(changed: (record: ClusterRecord) => void): void {
     this.store.watch(({ changes }) => {
       const change = changes.find(({ table }) => table === 'cluster');
       if (change?.table !== 'cluster') return;
       if (change.before?.refusedAuthorities !== change.after?.refusedAuthorities) {
         this.dispatcher.certificates.announceRefusedAuthorities();
       }
-      refusedChanged();
+      if (change.after !== undefined) changed(change.after);
     });
   }
 

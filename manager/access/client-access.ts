@@ -11,7 +11,11 @@ import { refusalOf } from './decide-access.js';
  */
 export function accessOf(peer: Peer): ClientAccess {
   requireClient(peer);
-  return peer.access ?? { name: peer.nodeId, role: 'admin', projects: [] };
+  if (peer.role === 'client') {
+    return { name: peer.nodeId, role: 'admin', projects: [] };
+  }
+  if (peer.access !== undefined) return peer.access;
+  throw new AppError('forbidden', `client ${peer.nodeId}: its rights are not known here`);
 }
 
 /** Throws `forbidden` with the refusal unless the client may do what it requests. */

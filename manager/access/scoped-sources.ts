@@ -29,10 +29,7 @@ export function scopeOf(
 }
 
 /** Reads of the store through a client's view; writes are those of the store. */
-export function scopeStore<Store extends ReadableStore>(
-  store: Store,
-  scope: ScopedView,
-): ReadableStore {
+export function scopeStore(store: ReadableStore, scope: ScopedView): ReadableStore {
   return {
     view: scope,
     watch: (listener) =>

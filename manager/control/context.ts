@@ -59,6 +59,8 @@ export interface ClusterSecurity {
     readonly label: string;
   }): Promise<CreatedJoinToken>;
   rotateToken(id: string): Promise<CreatedJoinToken>;
+  /** Signs the request of a client; returns the chain, PEM. */
+  signClient(name: string, request: string, lifetimeMs: number): Promise<string>;
 }
 
 export interface StoredObject {

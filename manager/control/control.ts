@@ -30,6 +30,7 @@ import { previewCalls } from './calls/preview.js';
 import { projectCalls } from './calls/project.js';
 import { rolloutCalls } from './calls/rollout.js';
 import { resourceCalls } from './calls/resources.js';
+import { clientCalls } from './calls/clients.js';
 import { securityCalls } from './calls/security.js';
 import { serviceCalls } from './calls/services.js';
 import { taskCalls } from './calls/tasks.js';
@@ -70,6 +71,7 @@ const calls: ControlCalls = {
   ...nodeCalls,
   ...managerCalls,
   ...securityCalls,
+  ...clientCalls,
   ...resourceCalls,
   ...dataCalls,
 };
@@ -229,7 +231,7 @@ const auditedActions: ReadonlySet<string> = new Set<ControlCallName | ControlStr
 ]);
 
 function originOf({ nodeId, role }: Peer, action: string): AuditOrigin {
-  return { who: nodeId, role, action };
+  return { who: nodeId, role: role === 'user' ? 'client' : role, action };
 }
 
 /**

@@ -39,20 +39,31 @@ export function authorizePeer(
   record: ClusterRecord | undefined,
 ): Peer {
   const peer = authenticatePeer(shown.certificate, record?.refusedAuthorities ?? []);
-  if (peer.role === 'client') return admitClient(peer, settings, record);
+  if (peer.role === 'client') return admitOwner(peer, settings, record);
+  if (peer.role === 'user') return admitUser(peer, settings, record);
   admitNode(peer, settings, record);
   if (peer.role !== 'manager' || shown.behalf === undefined) return peer;
-  return admitClient(behalfOf(peer, shown.behalf), settings, record);
+  const client = behalfOf(peer, shown.behalf);
+  return client.role === 'user'
+    ? admitUser(client, settings, record)
+    : admitOwner(client, settings, record);
+}
+
+/** Throws `forbidden` if a client that was admitted before is revoked or has other rights now. */
+export function readmitClient(peer: Peer, settings: Cluster, record: ClusterRecord): void {
+  if (peer.role === 'client') admitOwner(peer, settings, record);
+  if (peer.role !== 'user') return;
+  const { access } = admitUser(peer, settings, record);
+  if (JSON.stringify(access) === JSON.stringify(peer.access)) return;
+  throw new AppError('forbidden', `client ${peer.nodeId}: its rights have changed; try again`);
 }
 
 /** Fields of a client's identity that another manager forwards. */
-type ForwardedClient = Pick<Peer, 'clusterId' | 'nodeId' | 'serial'> & { readonly role: 'client' };
+type ForwardedClient = Pick<Peer, 'clusterId' | 'nodeId' | 'serial' | 'fingerprint'> & {
+  readonly role: 'client' | 'user';
+};
 
-function admitClient(
-  peer: Peer,
-  { clusterName }: Cluster,
-  record: ClusterRecord | undefined,
-): Peer {
+function admitOwner(peer: Peer, { clusterName }: Cluster, record: ClusterRecord | undefined): Peer {
   const { serial = '', nodeId } = peer;
   if (record?.refusedClients?.includes(serial) !== true) return peer;
   throw new AppError(
@@ -61,17 +72,49 @@ function admitClient(
   );
 }
 
+/**
+ * Admits a user whose certificate the cluster lists, with its rights. A follower has no record: it
+ * admits the user without rights and forwards the request to the leader.
+ */
+function admitUser(
+  peer: Peer,
+  { clusterId, clusterName }: Cluster,
+  record: ClusterRecord | undefined,
+): Peer {
+  const { nodeId, serial = '', fingerprint } = peer;
+  if (peer.clusterId !== clusterId) {
+    throw new AppError(
+      'forbidden',
+      `client ${nodeId}: belongs to cluster ${peer.clusterId}, not to ${clusterName} (${clusterId})`,
+    );
+  }
+  if (record === undefined) return peer;
+  const known = record.clients?.find(
+    ({ name, certificates }) =>
+      name === nodeId && certificates.some((each) => each.fingerprint === fingerprint),
+  );
+  if (known === undefined) {
+    throw new AppError(
+      'forbidden',
+      `certificate ${serial} of client ${nodeId}: was revoked in cluster ${clusterName}; ask an admin for a new one`,
+    );
+  }
+  const { name, role, projects } = known;
+  return { ...peer, access: { name, role, projects } };
+}
+
 const forwardedClient = object<ForwardedClient>({
   clusterId: string,
   nodeId: string,
-  role: oneOf('client'),
+  role: oneOf('client', 'user'),
   serial: optional(string),
+  fingerprint: optional(string),
 });
 
 function behalfOf(manager: Peer, text: string): Peer {
   try {
-    const { clusterId, nodeId, role, serial = '' } = decodeJson(text, forwardedClient, 'client');
-    return { clusterId, nodeId, role, serial, via: manager.nodeId };
+    const { serial = '', ...client } = decodeJson(text, forwardedClient, 'client');
+    return { ...client, serial, via: manager.nodeId };
   } catch (error) {
     throw new AppError(
       'forbidden',

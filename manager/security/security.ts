@@ -98,6 +98,16 @@ function retirementHooks(
   };
 }
 
+/** Signs the request of a client; the certificate says nothing about its rights. */
+function clientSigner({
+  credentials,
+  settings,
+}: Pick<SecurityDependencies, 'credentials' | 'settings'>): Security['signClient'] {
+  const { clusterId } = settings;
+  return (nodeId, request, lifetimeMs) =>
+    credentials.sign({ request, identity: { clusterId, role: 'user', nodeId } }, lifetimeMs);
+}
+
 /** Returns undefined on a manager without an intermediate CA. */
 export function openSecurity(parts: SecurityDependencies): Security | undefined {
   const { settings, credentials, store, workers, ring, directory } = parts;
@@ -156,5 +166,6 @@ export function openSecurity(parts: SecurityDependencies): Security | undefined 
     rotateKey: () => resealAll(parts),
     createToken: (order) => desk.create(order),
     rotateToken: (id) => desk.rotate(id),
+    signClient: clientSigner(parts),
   };
 }

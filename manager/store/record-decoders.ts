@@ -11,6 +11,8 @@ import {
   string,
   tagged,
 } from '../common/base/decode.js';
+import type { ClientRecord } from '../common/model/trust/client.js';
+import { clientRoles } from '../common/model/trust/client.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
 import { meta } from '../common/protocol/object-decoders.js';
@@ -44,6 +46,17 @@ const joinToken = object<JoinToken>({
   used: number,
 });
 
+const clientRecord = object<ClientRecord>({
+  name: nonEmptyString,
+  role: oneOf(...clientRoles),
+  projects: strings,
+  createdAt: number,
+  lifetimeMs: number,
+  certificates: array(
+    object({ serial: nonEmptyString, fingerprint: nonEmptyString, expiresAt: number }),
+  ),
+});
+
 export const clusterRecord = object<ClusterRecord>({
   ...meta,
   id: oneOf('cluster'),
@@ -56,6 +69,7 @@ export const clusterRecord = object<ClusterRecord>({
   authorities: optional(dictionary(strings)),
   retiring: optional(array(object({ authority: string, nodeId: string }))),
   tokens: optional(array(joinToken)),
+  clients: optional(array(clientRecord)),
   certificateLifetimeMs: optional(number),
 });
 

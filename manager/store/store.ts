@@ -1,4 +1,5 @@
 import type { Config, Secret } from '../common/model/secret.js';
+import type { ClientRecord } from '../common/model/trust/client.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
@@ -75,6 +76,8 @@ export interface ClusterRecord extends Meta {
    */
   readonly retiring?: readonly { readonly authority: string; readonly nodeId: string }[];
   readonly tokens?: readonly JoinToken[];
+  /** Clients that admins created, sorted by name. */
+  readonly clients?: readonly ClientRecord[];
   /** Certificate lifetime of workers and managers, ms; default 90 days. */
   readonly certificateLifetimeMs?: number;
 }

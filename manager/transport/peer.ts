@@ -3,15 +3,18 @@ import { AppError } from '../common/base/errors.js';
 
 /** Identity of the remote end, from its certificate; set by the manager's composition root. */
 export interface Peer {
-  /** Cluster of a worker or manager; user of a client. */
+  /** Cluster of a worker, manager or user; user name of an owner. */
   readonly clusterId: string;
-  readonly role: 'worker' | 'manager' | 'client';
+  /** `client` owns the cluster; `user` has the rights in `access`. */
+  readonly role: 'worker' | 'manager' | 'client' | 'user';
   readonly nodeId: string;
   /** Serial number of the certificate, lower-case hex. */
   readonly serial?: string;
   /** Id of the authority that signed the certificate of a worker or manager. */
   readonly authority?: string;
-  /** Rights of a client that is not the cluster's owner. */
+  /** Of a user: sha256 of the certificate, hex. */
+  readonly fingerprint?: string;
+  /** Rights of a user; only the leader knows them. */
   readonly access?: ClientAccess;
   /** Node id of the manager that forwarded the request. */
   readonly via?: string;
@@ -19,6 +22,6 @@ export interface Peer {
 
 /** Throws `forbidden` unless the peer is a client. */
 export function requireClient({ role }: Peer): void {
-  if (role === 'client') return;
+  if (role === 'client' || role === 'user') return;
   throw new AppError('forbidden', `control API: not allowed for role ${role}`);
 }

@@ -110,6 +110,9 @@ export class Wire {
         this.#closeManager({ code, reason });
         this.#notifyWorker();
       },
+      terminate: () => {
+        this.#closeManager({ code: 1006, reason: '' });
+      },
       [Symbol.asyncIterator]: () => this.#read(),
     };
   }

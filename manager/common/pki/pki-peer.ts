@@ -14,6 +14,8 @@ export interface PresentedCertificate extends PeerNames {
 export interface AuthenticatedPeer extends PeerIdentity {
   /** Serial number of the certificate, lower-case hex. */
   readonly serial: string;
+  /** For users: sha256 of the certificate, hex; the cluster lists those that it accepts. */
+  readonly fingerprint?: string;
   /** For workers and managers: `authorityId` of the issuing intermediate CA. */
   readonly authority?: string;
 }
@@ -22,6 +24,13 @@ export interface AuthenticatedPeer extends PeerIdentity {
 export function authorityId(certificate: X509Certificate): string {
   const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(key).digest('hex');
+}
+
+/** sha256 of a certificate in DER, hex. */
+export function certificateFingerprint(certificate: Buffer | undefined): string {
+  return createHash('sha256')
+    .update(certificate ?? '')
+    .digest('hex');
 }
 
 /** Parses the certificates of a PEM text, in order. */
@@ -52,6 +61,8 @@ export function authenticatePeer(
     serial: (certificate.serialNumber ?? '').toLowerCase(),
   };
   if (identity.role === 'client') return peer;
+  // Users survive a rotation of the CA: only certificates that the cluster lists are accepted.
+  if (identity.role === 'user') return { ...peer, fingerprint: certificateFingerprint(certificate.raw) };
   const authority = signerOf(certificate, identity);
   if (refused.includes(authority)) {
     throw new AppError(

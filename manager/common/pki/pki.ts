@@ -43,13 +43,17 @@ export type CertificateUsage = 'cluster-authority' | 'server' | 'client' | 'peer
 export const userAuthorityUnit = 'authority';
 export const clusterAuthorityUnit = 'cluster';
 
-export type PeerRole = 'worker' | 'manager' | 'client';
+/**
+ * `client` is the owner of clusters, certified by the user's root CA; `user` is a client of one
+ * cluster, certified by a manager's intermediate CA.
+ */
+export type PeerRole = 'worker' | 'manager' | 'client' | 'user';
 
 export interface PeerIdentity {
-  /** Cluster ID of a worker or manager; user name of a client. */
+  /** Cluster ID of a worker, manager or user; user name of an owner. */
   readonly clusterId: string;
   readonly role: PeerRole;
-  /** Node ID of a worker or manager; common name of a client. */
+  /** Node ID of a worker or manager; name of a client. */
   readonly nodeId: string;
 }
 
@@ -309,7 +313,7 @@ function single(value: string | readonly string[] | undefined): string | undefin
 /**
  * Identifies the holder of a certificate that TLS has verified against the root CA (pass
  * `socket.getPeerCertificate()`). Throws `forbidden` if the wrong CA signed it: an intermediate CA
- * cannot issue client certificates or nodes of another cluster.
+ * cannot issue an owner's certificate or certificates of another cluster.
  */
 export function peerIdentity(certificate: PeerNames): PeerIdentity {
   const nodeId = single(certificate.subject?.CN);
@@ -318,7 +322,7 @@ export function peerIdentity(certificate: PeerNames): PeerIdentity {
   if (nodeId === undefined || clusterId === undefined) {
     throw new AppError('forbidden', 'certificate: no common name or organization');
   }
-  if (role !== 'worker' && role !== 'manager' && role !== 'client') {
+  if (role !== 'worker' && role !== 'manager' && role !== 'client' && role !== 'user') {
     throw new AppError('forbidden', `certificate of ${nodeId}: organizational unit is not a role`);
   }
   const issuerUnit = single(certificate.issuer?.OU);

@@ -32,7 +32,14 @@ import {
   task,
   volume,
 } from './object-decoders.js';
-import type { CaStatus, CreatedJoinToken, JoinTokenInfo } from './security.js';
+import { clientRoles } from '../model/trust/client.js';
+import type {
+  CaStatus,
+  ClientInfo,
+  CreatedJoinToken,
+  IssuedClient,
+  JoinTokenInfo,
+} from './security.js';
 import { foreignContainerShape, nodeImageShape, pathInfo, processList } from './worker-results.js';
 
 /*
@@ -125,6 +132,15 @@ const joinToken = object<JoinTokenInfo>({
   usesLeft: optional(integer),
   used: count,
 });
+const clientInfo = object<ClientInfo>({
+  name: nonEmptyString,
+  role: oneOf(...clientRoles),
+  projects: strings,
+  createdAt: number,
+  expiresAt: number,
+  serials: strings,
+});
+const issuedClient = object<IssuedClient>({ client: clientInfo, chain: nonEmptyString });
 const createdJoinToken = object<CreatedJoinToken>({ token: joinToken, text: nonEmptyString });
 
 /** A decoder for the answer to each call. */
@@ -179,6 +195,12 @@ export const controlResults: ControlResults = {
   'ca.set': nothing,
   'ca.revoke': nothing,
   'ca.rotate-key': object({ sealed: count }),
+  'client.create': issuedClient,
+  'client.list': array(clientInfo),
+  'client.update': clientInfo,
+  'client.remove': nothing,
+  'client.renew': issuedClient,
+  'client.renew-own': issuedClient,
   'token.create': createdJoinToken,
   'token.list': array(joinToken),
   'token.remove': nothing,

@@ -5,7 +5,7 @@ import type { Node, NodeSpec } from '../model/node.js';
 import type { Service } from '../model/service.js';
 import type { Task } from '../model/task.js';
 import type { PlannedStep, ProjectCallMap } from './project-calls.js';
-import type { SecurityCallMap } from './security.js';
+import type { ClientCallMap, SecurityCallMap } from './security.js';
 import type { ServiceCallMap } from './service-calls.js';
 import type {
   BuildQuery,
@@ -93,7 +93,8 @@ export interface ManagerEntry {
  * Client calls by name. Errors return as `{kind, message, detail?}` with the HTTP status of the
  * kind.
  */
-export interface ControlCallMap extends ProjectCallMap, SecurityCallMap, ServiceCallMap {
+export interface ControlCallMap
+  extends ProjectCallMap, ClientCallMap, SecurityCallMap, ServiceCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
   /** Plans a call with these arguments and changes nothing. Throws the errors of that call. */
   preview: {

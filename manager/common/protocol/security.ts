@@ -1,5 +1,6 @@
 import type { Decoder } from '../base/decode.js';
 import { array, nonEmptyString, object } from '../base/decode.js';
+import type { ClientAccess, ClientRole } from '../model/trust/client.js';
 import type { JoinToken } from '../model/trust/join-token.js';
 
 /** A join token without its hash. The secret itself is returned only at creation. */
@@ -41,6 +42,51 @@ export interface CaMember {
   readonly role: 'manager' | 'worker';
   /** `away`: not connected, so its certificate is unknown. */
   readonly certificate: 'current' | 'old' | 'away';
+}
+
+/** A client without the fingerprints of its certificates. */
+export interface ClientInfo extends ClientAccess {
+  readonly createdAt: number;
+  /** When the last certificate expires, ms since the epoch. */
+  readonly expiresAt: number;
+  /** Serial numbers of the accepted certificates, oldest first. */
+  readonly serials: readonly string[];
+}
+
+/** A certificate that was issued to a client. */
+export interface IssuedClient {
+  readonly client: ClientInfo;
+  /** Certificate of the client and of the authority that signed it, PEM. */
+  readonly chain: string;
+}
+
+/** Client calls about clients. */
+export interface ClientCallMap {
+  /** Creates a client and signs its certificate request (PKCS #10, PEM). */
+  'client.create': {
+    args: ClientAccess & { readonly lifetimeMs: number; readonly request: string };
+    result: IssuedClient;
+  };
+  'client.list': { args: Record<string, never>; result: readonly ClientInfo[] };
+  /** Changes rights; open streams of the client end if it loses one. */
+  'client.update': {
+    args: {
+      readonly name: string;
+      readonly role?: ClientRole;
+      /** Replaces the projects; empty lifts the limit. */
+      readonly projects?: readonly string[];
+    };
+    result: ClientInfo;
+  };
+  /** Revokes all certificates of the client at once and ends its open streams. */
+  'client.remove': { args: { readonly name: string }; result: null };
+  /** Signs a further certificate of the client; the last one stays valid until it expires. */
+  'client.renew': {
+    args: { readonly name: string; readonly request: string; readonly lifetimeMs?: number };
+    result: IssuedClient;
+  };
+  /** Signs a further certificate of the calling client. */
+  'client.renew-own': { args: { readonly request: string }; result: IssuedClient };
 }
 
 /** Client calls about certificates and join tokens. */

@@ -26,6 +26,8 @@ export interface Connection extends MessageStream {
    */
   post(message: string): void;
   close(code?: number, reason?: string): void;
+  /** Drops the connection at once, without the closing handshake. */
+  terminate(): void;
 }
 
 /**
@@ -113,6 +115,10 @@ export class WebSocketConnection implements Connection {
     setTimeout(() => {
       this.#socket.terminate();
     }, this.#closeMs).unref();
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message> {

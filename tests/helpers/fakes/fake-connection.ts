@@ -40,6 +40,10 @@ export class FakeConnection implements Connection {
     this.#resolveEnd({ code, reason });
   }
 
+  terminate(): void {
+    this.close(1006, 'terminated');
+  }
+
   /** Delivers a message of the peer; objects become JSON, an error breaks the connection. */
   receive(message: object | string): void {
     const isPlain = typeof message === 'string' || message instanceof Error;

@@ -16,6 +16,7 @@ import type {
 import { controlResults } from '../../../manager/common/protocol/control-results.js';
 import { apiPaths } from '../../../manager/common/protocol/messages.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
+import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
 import { ManagerHttpClient } from '../../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
 import type { ManagerSettings } from '../../../manager/common/settings/manager-settings.js';
@@ -140,28 +141,40 @@ export class TestManager {
   async call<Name extends ControlCallName>(
     name: Name,
     args: ControlCallMap[Name]['args'],
+    tls?: TlsMaterial,
   ): Promise<ControlCallMap[Name]['result']> {
-    this.#caller ??= new ManagerHttpClient({
-      address: `127.0.0.1:${this.port}`,
-      tls: await this.#pki.client('ada'),
-      verifyPeer: isManagerOf(clusterId),
-    });
+    const caller =
+      tls === undefined
+        ? (this.#caller ??= this.#callerWith(await this.#pki.client('ada')))
+        : this.#callerWith(tls);
+    if (tls !== undefined) {
+      this.#t.teardown(() => {
+        caller.close();
+      });
+    }
     const path = apiPaths.call + name;
-    const result = await this.#caller.call({ path, body: args, timeoutMs: 10_000 });
+    const result = await caller.call({ path, body: args, timeoutMs: 10_000 });
     const decoder: Decoder<ControlCallMap[Name]['result']> = controlResults[name];
     return decode(result, decoder, `answer to ${name}`);
+  }
+
+  #callerWith(tls: TlsMaterial): ManagerHttpClient {
+    const address = `127.0.0.1:${this.port}`;
+    return new ManagerHttpClient({ address, tls, verifyPeer: isManagerOf(clusterId) });
   }
 
   async stream<Name extends ControlStreamName>(
     name: Name,
     args: ControlStreamMap[Name]['args'],
+    as: { readonly tls?: TlsMaterial; readonly headers?: Readonly<Record<string, string>> } = {},
   ): Promise<Connection> {
     const connection = await dial({
       address: `127.0.0.1:${this.port}`,
       path: apiPaths.stream + name,
-      tls: await this.#pki.client('ada'),
+      tls: as.tls ?? (await this.#pki.client('ada')),
       verifyPeer: isManagerOf(clusterId),
       keepAlive: 'stream',
+      ...(as.headers === undefined ? {} : { headers: as.headers }),
     });
     this.#t.teardown(() => {
       connection.close();
