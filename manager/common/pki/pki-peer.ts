@@ -62,7 +62,8 @@ export function authenticatePeer(
   };
   if (identity.role === 'client') return peer;
   // Users survive a rotation of the CA: only certificates that the cluster lists are accepted.
-  if (identity.role === 'user') return { ...peer, fingerprint: certificateFingerprint(certificate.raw) };
+  if (identity.role === 'user')
+    return { ...peer, fingerprint: certificateFingerprint(certificate.raw) };
   const authority = signerOf(certificate, identity);
   if (refused.includes(authority)) {
     throw new AppError(
