@@ -32,6 +32,9 @@ export const remotePaths = {
   engineCa: '/etc/shoal/engine/ca.pem',
 } as const;
 
+/** System user and group of the manager on a machine. */
+export const managerUser = 'shoal-manager';
+
 /** Certificates of a machine and their private keys, which are generated there. */
 export const certificatePaths = {
   engine: { cert: '/etc/shoal/engine/server.pem', key: '/etc/shoal/engine/server-key.pem' },

@@ -5,7 +5,12 @@ import type { ConsulFiles } from './consul-files.js';
 import type { EngineConfig } from './engine-config.js';
 import { daemonJsonPath, dropInPath } from './engine-config.js';
 import type { CertificateName } from '../inventory/remote-paths.js';
-import { certificatePaths, obsoletePaths, remotePaths } from '../inventory/remote-paths.js';
+import {
+  certificatePaths,
+  managerUser,
+  obsoletePaths,
+  remotePaths,
+} from '../inventory/remote-paths.js';
 import type { DesiredConfiguration, DesiredFile } from './plan.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import type { ClusterMembership } from './settings-files.js';
@@ -189,6 +194,7 @@ export function desiredConfiguration(
       files,
       absent: [...workerFiles, ...managerFiles, ...consulAgentFiles, ...obsoletePaths],
       units: [],
+      users: [],
       programChanged,
     };
   }
@@ -206,6 +212,7 @@ export function desiredConfiguration(
       ...(isManager ? (['shoal-manager'] as const) : []),
       'shoal-worker',
     ],
+    users: isManager ? [managerUser] : [],
     programChanged,
   };
 }

@@ -17,6 +17,7 @@ export interface ProvisionStepArgs {
   'upload-consul': { readonly sum: string };
   install: { readonly manager: PackageManager; readonly packages: readonly string[] };
   link: { readonly runtime: string; readonly app: string };
+  'create-user': { readonly user: string };
   'write-files': { readonly files: readonly DesiredFile[] };
   'remove-files': { readonly paths: readonly string[] };
   /** `keepContainers`: enable live-restore by a reload before the restart. */
@@ -116,6 +117,8 @@ export interface DesiredConfiguration {
   readonly absent: readonly string[];
   /** Units that must run. */
   readonly units: readonly ShoalUnit[];
+  /** System users that must exist. */
+  readonly users: readonly string[];
   /** True if the program was replaced, so that running services need a restart. */
   readonly programChanged: boolean;
 }
@@ -158,7 +161,9 @@ export function planConfigure(
 ): readonly ProvisionStep[] {
   const files = want.files.filter((file) => facts.sums.get(file.path) !== sha256(file.content));
   const changed = files.map((file) => file.path);
-  const steps: ProvisionStep[] = [];
+  const steps: ProvisionStep[] = want.users
+    .filter((user) => !facts.users.has(user))
+    .map((user) => ({ kind: 'create-user', user, cause: 'missing' }));
   if (files.length > 0) {
     const isNew = changed.filter((path) => !facts.sums.has(path)).length;
     const cause = `${String(isNew)} missing, ${String(files.length - isNew)} different`;

@@ -57,6 +57,9 @@ const executors: Executors = {
   link: async ({ machine }, { runtime, app }) => {
     await machine.script('activate the new version', scripts.activateVersion, [runtime, app]);
   },
+  'create-user': async ({ machine }, { user }) => {
+    await machine.script(`create the system user ${user}`, scripts.createUser, [user]);
+  },
   'write-files': async ({ machine }, { files }) => {
     const entries = files.map(({ path, mode, content }) => ({
       path: path.slice(1),
@@ -113,6 +116,8 @@ export function stepTitle(
       return `installing ${step.packages.join(', ')} with ${step.manager.replace('-ce', '')}`;
     case 'link':
       return 'activating this version';
+    case 'create-user':
+      return `creating the system user ${step.user}`;
     case 'write-files':
       return `writing ${String(step.files.length)} configuration files`;
     case 'remove-files':

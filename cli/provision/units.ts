@@ -2,6 +2,7 @@ import { isolation } from '../../manager/common/model/isolation.js';
 import { notPermittedCode } from '../exit-code.js';
 import { remotePaths } from '../inventory/remote-paths.js';
 import { quoteUnitArgument } from './engine-config.js';
+import { managerHardening, workerHardening } from './unit-hardening.js';
 
 /*
  * systemd restarts the services at once and without a start limit. The worker is ordered after the
@@ -28,6 +29,8 @@ interface UnitInput {
   readonly also?: string;
   /** Shell command run after the service exits because the node was removed from the cluster. */
   readonly onNodeRemoved?: string;
+  /** Directives that restrict the service, see unit-hardening.ts. */
+  readonly hardening: readonly string[];
 }
 
 function unit(input: UnitInput): string {
@@ -49,6 +52,7 @@ TimeoutStopSec=20
 OOMScoreAdjust=-500
 LimitNOFILE=1048576
 UMask=0077
+${input.hardening.join('\n')}
 
 [Install]
 WantedBy=multi-user.target
@@ -59,7 +63,8 @@ ${input.also === undefined ? '' : `Also=${input.also}\n`}`;
 function execStopPost(command: string | undefined): string {
   if (command === undefined) return '';
   const script = `[ "$EXIT_STATUS" != ${String(notPermittedCode)} ] || { ${command}; }`;
-  return `ExecStopPost=-/bin/sh -c '${script}'\n`;
+  // Runs as root, also if the service does not.
+  return `ExecStopPost=-+/bin/sh -c '${script}'\n`;
 }
 
 /** glibc's default of one malloc arena per thread costs tens of MB with a thread pool. */
@@ -75,6 +80,7 @@ export function workerUnitFor(program: Program): string {
     heap: ['--max-semi-space-size=2', '--max-old-space-size=256'],
     environment: [fewArenas],
     also: 'shoal-isolate.service',
+    hardening: workerHardening(program),
     program,
   });
 }
@@ -120,6 +126,7 @@ export const managerUnit = unit({
   after: 'network-online.target',
   heap: ['--max-semi-space-size=8', '--max-old-space-size=2048'],
   environment: [fewArenas],
+  hardening: managerHardening,
 });
 
 /** Content of /usr/local/bin/shoal. */

@@ -42,6 +42,8 @@ export interface RootFacts {
   readonly consuls: ReadonlySet<string>;
   /** Checksums of the active runtime and application; empty if none. */
   readonly links: { readonly runtime: string; readonly app: string };
+  /** System users of shoal that exist. */
+  readonly users: ReadonlySet<string>;
   /** Content of /etc/shoal/machine.json, see MachineNote. */
   readonly machineNote: string | undefined;
   /** sha256 of existing files, by path. */
@@ -184,6 +186,7 @@ export function parseRootFacts(output: string): RootFacts {
     apps: lineSet(found.get('apps')),
     consuls: lineSet(found.get('consuls')),
     links: parseLinks(found.get('links') ?? ''),
+    users: lineSet(found.get('users')),
     machineNote: text('machine'),
     sums: new Map(sums),
     keys: lineSet(found.get('keys')),

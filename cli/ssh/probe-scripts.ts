@@ -47,6 +47,7 @@ section apps; ls -1 /opt/shoal/app 2>/dev/null
 section consuls; ls -1 /opt/shoal/consul 2>/dev/null
 section links
 for l in runtime app; do printf '%s %s\\n' "$l" "$(readlink /opt/shoal/current/$l 2>/dev/null)"; done
+section users; getent passwd shoal-manager 2>/dev/null | cut -d : -f 1
 section machine; cat /etc/shoal/machine.json 2>/dev/null
 n=$1; shift
 section sums

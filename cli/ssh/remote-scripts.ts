@@ -161,6 +161,16 @@ export const stopUnit = `
 systemctl disable --quiet --now "$1"
 `;
 
+/** $1: name of a system user and its group. */
+export const createUser = `
+set -e
+if ! getent group "$1" >/dev/null; then groupadd --system "$1"; fi
+if ! getent passwd "$1" >/dev/null; then
+  shell=$(command -v nologin || echo /bin/false)
+  useradd --system --gid "$1" --no-create-home --home-dir /nonexistent --shell "$shell" "$1"
+fi
+`;
+
 /** $1 unit, $2 lines. */
 export const journalTail = `
 journalctl --unit "$1" --lines "$2" --output cat --no-pager
@@ -265,4 +275,6 @@ if [ "$1" != keep ] && systemctl is-active --quiet docker.service; then
   systemctl reload docker.service
 fi
 rm -rf /opt/shoal /etc/shoal /var/lib/shoal /run/shoal /usr/local/bin/shoal
+if getent passwd shoal-manager >/dev/null; then userdel shoal-manager || true; fi
+if getent group shoal-manager >/dev/null; then groupdel shoal-manager || true; fi
 `;

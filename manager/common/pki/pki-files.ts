@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError, messageOf } from '../base/errors.js';
 import { isFileNotFound, readFileIfExists } from '../base/files.js';
@@ -79,10 +79,15 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
   await syncFolder(dirname(path));
 }
 
+/**
+ * Replaces a leftover instead of opening it: the folder is shared with another user, who could have
+ * placed a link or a file that it can read.
+ */
 async function writeDurably(path: string, text: string, mode: number): Promise<void> {
-  const file = await open(path, 'w', mode);
+  await rm(path, { force: true });
+  const file = await open(path, 'wx', mode);
   try {
-    // Opening an existing file keeps its old mode.
+    // Independent of the umask.
     await file.chmod(mode);
     await file.writeFile(text);
     await file.sync();

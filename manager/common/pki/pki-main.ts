@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -73,7 +73,9 @@ async function ensureKey(path: string): Promise<string> {
   const key = await createPrivateKey();
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const partial = `${path}.new`;
-  const file = await open(partial, 'w', 0o600);
+  // A leftover may be a link that another user of the folder placed.
+  await rm(partial, { force: true });
+  const file = await open(partial, 'wx', 0o600);
   try {
     await file.writeFile(key);
     await file.sync();

@@ -69,6 +69,7 @@ const facts: RootFacts = {
   runtimes: new Set(),
   apps: new Set(),
   consuls: new Set(),
+  users: new Set(),
   links: { runtime: '', app: '' },
   machineNote: undefined,
   sums: new Map(),

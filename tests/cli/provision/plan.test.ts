@@ -25,6 +25,7 @@ const bare: RootFacts = {
   runtimes: new Set(),
   apps: new Set(),
   consuls: new Set(),
+  users: new Set(),
   links: { runtime: '', app: '' },
   machineNote: undefined,
   sums: new Map(),
@@ -104,6 +105,7 @@ const wanted: DesiredConfiguration = {
   ],
   absent: [],
   units: ['shoal-manager', 'shoal-worker'],
+  users: [],
   programChanged: false,
 };
 
@@ -115,6 +117,17 @@ const running = { ...bare, active: new Set(['docker', 'shoal-manager', 'shoal-wo
 
 test('an up-to-date machine needs no steps', (t) => {
   t.deepEqual(planConfigure(wanted, withFiles(wanted.files, running)), []);
+});
+
+test('a missing system user is created before its files are written', (t) => {
+  const changed = [file('/etc/shoal/manager.json', 'y')];
+  const want = { ...wanted, files: changed, users: ['shoal-manager'] };
+  t.deepEqual(lines(planConfigure(want, running)).slice(0, 2), [
+    'create user shoal-manager: missing',
+    'write /etc/shoal/manager.json: 1 missing, 0 different',
+  ]);
+  const facts = { ...withFiles(changed, running), users: new Set(['shoal-manager']) };
+  t.deepEqual(planConfigure(want, facts), []);
 });
 
 test('running containers survive the engine restart that enables TLS', (t) => {

@@ -11,6 +11,8 @@ export function describeStep(step: ProvisionStep): string {
       return `install ${step.packages.join(' ')} (${step.manager}): ${step.cause}`;
     case 'link':
       return `link ${step.runtime.slice(0, 12)} ${step.app.slice(0, 12)}: ${step.cause}`;
+    case 'create-user':
+      return `create user ${step.user}: ${step.cause}`;
     case 'write-files':
       return `write ${step.files.map((file) => file.path).join(' ')}: ${step.cause}`;
     case 'remove-files':

@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
@@ -34,6 +34,17 @@ test('a pair is replaced completely, and its key has mode 0600', async (t) => {
   await replaceKeyPair(paths, { cert: second.cert, key: second.key });
   t.deepEqual(await readKeyPair(paths), { cert: second.cert, key: second.key });
   t.is((await stat(paths.key)).mode & 0o777, 0o600);
+});
+
+test('a link in the place of an unfinished replacement is replaced, not followed', async (t) => {
+  const paths = await withFirst(t);
+  const victim = join(await temporaryFolder(t), 'victim');
+  await writeFile(victim, 'unchanged');
+  await symlink(victim, `${paths.key}.new`);
+  await symlink(victim, `${paths.cert}.new`);
+  await replaceKeyPair(paths, { cert: second.cert, key: second.key });
+  t.is(await readFile(victim, 'utf8'), 'unchanged');
+  t.is(await readFile(paths.key, 'utf8'), second.key);
 });
 
 test('a replacement interrupted before its first rename leaves the old pair', async (t) => {
