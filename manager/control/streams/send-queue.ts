@@ -1,20 +1,23 @@
 import { AppError } from '../../common/base/errors.js';
 import type { MessageStream } from '../../common/protocol/worker-calls.js';
 
-/** Longest queue, in messages; a slower reader is disconnected to bound memory. */
-const maxQueued = 20_000;
+/** Largest queue; a slower reader is disconnected to bound memory. */
+const maxQueued = { messages: 20_000, bytes: 64 * 1024 * 1024 };
 
 /** Bounded send queue for one client. */
 export class SendQueue {
   readonly #stream: MessageStream;
+  readonly #limits: typeof maxQueued;
   #queue: string[] = [];
+  #bytes = 0;
   #sending: Promise<void> | undefined;
   #failed: AppError | undefined;
   #onFail: (error: AppError) => void = () => undefined;
   readonly failed: Promise<AppError>;
 
-  constructor(stream: MessageStream) {
+  constructor(stream: MessageStream, limits = maxQueued) {
     this.#stream = stream;
+    this.#limits = limits;
     this.failed = new Promise((resolve) => {
       this.#onFail = resolve;
     });
@@ -22,7 +25,9 @@ export class SendQueue {
 
   push(message: unknown): void {
     if (this.#failed !== undefined) return;
-    if (this.#queue.length >= maxQueued) {
+    // One message of any size, such as the snapshot of a large cluster, always has room.
+    const { messages, bytes } = this.#limits;
+    if (this.#queue.length >= messages || this.#bytes >= bytes) {
       this.#fail(
         new AppError(
           'unavailable',
@@ -31,7 +36,9 @@ export class SendQueue {
       );
       return;
     }
-    this.#queue.push(JSON.stringify(message));
+    const text = JSON.stringify(message);
+    this.#queue.push(text);
+    this.#bytes += text.length;
     this.#sending ??= this.#send();
   }
 
@@ -45,6 +52,7 @@ export class SendQueue {
       for (;;) {
         const message = this.#queue.shift();
         if (message === undefined) return;
+        this.#bytes -= message.length;
         await this.#stream.send(message);
       }
     } catch {

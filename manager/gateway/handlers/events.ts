@@ -1,16 +1,14 @@
 import { readVisible } from '../../access/required-right.js';
-import { AppError } from '../../common/base/errors.js';
 import type { Labels } from '../../common/model/meta.js';
 import type { ClusterEvent } from '../../common/protocol/control.js';
 import type { Sink } from '../response.js';
+import { EventQueue } from '../event-queue.js';
 import type { GatewayContext, RouteHandler, Route } from '../context.js';
 import type { QueryFilters } from '../filters.js';
 import { parseQueryFilters } from '../filters.js';
 import { nanosParameter } from '../query.js';
 import { matchesEvent, messageText, nanosOf, toMessage } from '../translate/event.js';
 
-/** Longest queue, in events; a slower reader is disconnected to bound memory. */
-const maxQueued = 20_000;
 /** Longest delay of a Node.js timer, ms (2^31 - 1). */
 const maxTimerMs = 2_147_483_647;
 
@@ -91,7 +89,7 @@ async function pour(
         queue.end();
       });
     }
-    for await (const text of queue) await sink.send(text);
+    await Promise.race([sendAll(queue, sink), queue.overflow]);
   } finally {
     stop();
     cancel?.();
@@ -102,56 +100,8 @@ function byTime(a: ClusterEvent, b: ClusterEvent): number {
   return a.at - b.at || a.number - b.number;
 }
 
-/** Queue of events for one reader. Iteration ends once drained after `end`, or on abort. */
-class EventQueue {
-  #queued: string[] = [];
-  #ended = false;
-  #wake: () => void = () => undefined;
-  readonly #signal: AbortSignal;
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener(
-      'abort',
-      () => {
-        this.#wake();
-      },
-      { once: true },
-    );
-  }
-
-  push(text: string): void {
-    this.#queued.push(text);
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
-    while (!this.#signal.aborted) {
-      const batch = this.#queued;
-      this.#queued = [];
-      if (batch.length > maxQueued) {
-        throw new AppError(
-          'unavailable',
-          'events: client reads too slowly, events were dropped; reconnect',
-        );
-      }
-      if (batch.length > 0) yield batch.join('');
-      else if (this.#ended) return;
-      else await this.#waitForEvent();
-    }
-  }
-
-  #waitForEvent(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      if (this.#signal.aborted) resolve();
-    });
-  }
+async function sendAll(queue: EventQueue, sink: Sink): Promise<void> {
+  for await (const text of queue) await sink.send(text);
 }
 
 export const eventRoutes: readonly Route[] = [
