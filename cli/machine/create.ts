@@ -17,11 +17,13 @@ import {
   readConsulFlagFiles,
 } from '../provision/consul-files.js';
 import type { CreateFlags } from './new-record.js';
+import { confirmOnTerminal } from '../output/confirm.js';
+import { pinHostKeys } from './pin-host-keys.js';
+import { consulTokenWarning } from './consul-token-warning.js';
 import { discoveryFromFlags, strategyFromFlags, newRecords } from './new-record.js';
 import { ProvisionProgress } from '../output/machine-progress.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { bracketIpv6 } from '../inventory/machine-record.js';
-import type { RemoteMachine } from '../ssh/remote-machine.js';
 import type { ProvisionContext } from './provision-context.js';
 
 /** `https://ADDRESS:7070` of the manager on a machine. */
@@ -211,6 +213,8 @@ export async function createMachines(
   );
   const cluster = await clusterFor(provisioning, flags, membership.cluster);
   const placed = wanted.map((record) => withDiscovery(record, cluster));
+  const warning = consulTokenWarning(flags);
+  if (warning !== undefined) process.stderr.write(`${warning}\n`);
   if (flags.genericSshKey !== undefined) await checkKey(flags.genericSshKey);
   const reserved: MachineRecord[] = [];
   try {
@@ -231,16 +235,16 @@ export async function createMachines(
     for (const record of reserved) await store.save(record);
     return [];
   }
+  const { pinned, failures } = await pinHostKeys(provisioning, reserved, flags, {
+    isTerminal: process.stdin.isTTY,
+    confirm: confirmOnTerminal,
+    say: (line) => process.stderr.write(`${line}\n`),
+  });
   const progress = new ProvisionProgress(process.stdout, flags.progress);
   try {
-    const pin = async (record: MachineRecord, machine: RemoteMachine): Promise<MachineRecord> =>
-      Promise.resolve({
-        ...record,
-        Driver: { ...record.Driver, SSHHostKey: machine.session.hostKey },
-      });
     const { nodeReady } = membership;
     const batch = new ProvisionBatch(provisioning, progress, { renew: false, nodeReady });
-    return await batch.run(reserved, pin);
+    return [...failures, ...(await batch.run(pinned))];
   } finally {
     progress.close();
     for (const record of reserved) await withdrawUnsaved(provisioning, record, replaced);

@@ -16,6 +16,9 @@ export interface CreateFlags {
   readonly genericSshUser: string;
   readonly genericSshKey?: string | undefined;
   readonly genericSshPort: number;
+  /** Fingerprints or public keys; any of them is accepted. */
+  readonly genericSshHostKey?: readonly string[] | undefined;
+  readonly genericSshStrictHostKeyChecking?: string | undefined;
   readonly genericEnginePort: number;
   readonly engineLabel: readonly string[];
   readonly engineOpt: readonly string[];
@@ -44,7 +47,9 @@ export interface CreateFlags {
 const ownConsul = 'consul://127.0.0.1:8500';
 
 /** The `consul://…` address the flags select; undefined for the embedded store. */
-export function discoveryFromFlags(flags: CreateFlags): string | undefined {
+export function discoveryFromFlags(
+  flags: Pick<CreateFlags, 'swarmDiscovery' | 'consulServer'>,
+): string | undefined {
   if (flags.swarmDiscovery !== '' && flags.swarmDiscovery !== 'embedded') {
     return flags.swarmDiscovery;
   }

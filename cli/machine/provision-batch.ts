@@ -95,19 +95,15 @@ export class ProvisionBatch {
   }
 
   /**
-   * Provisions the machines and returns the failures. `prepare` may change a record after the
-   * connection is made and before the first change to the machine.
+   * Provisions the machines and returns the failures.
    */
-  async run(
-    records: readonly MachineRecord[],
-    prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
-  ): Promise<readonly unknown[]> {
+  async run(records: readonly MachineRecord[]): Promise<readonly unknown[]> {
     const isMaster = (record: MachineRecord): boolean => record.HostOptions.SwarmOptions.Master;
     await this.#upgradeConsul(records);
     const rows = new Map(records.map(({ Name }) => [Name, this.#progress.machine(Name)]));
     const provisionRow = async (record: MachineRecord): Promise<EngineVersion> => {
       const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
-      return this.#provisionMachine(record, row, prepare);
+      return this.#provisionMachine(record, row);
     };
     this.#signer = (await this.#includesSigner(records)) ? withResolvers() : undefined;
     const masters = records.filter(isMaster).map(async (record) => provisionRow(record));
@@ -156,17 +152,12 @@ export class ProvisionBatch {
       .catch((error: unknown) => this.#signer?.reject(error));
   }
 
-  async #provisionMachine(
-    record: MachineRecord,
-    row: MachineProgress,
-    prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
-  ): Promise<EngineVersion> {
+  async #provisionMachine(record: MachineRecord, row: MachineProgress): Promise<EngineVersion> {
     try {
       const { IPAddress, SSHPort, SSHUser } = record.Driver;
       row.step(`waiting for ssh on ${SSHUser}@${IPAddress}:${String(SSHPort)}`);
       const machine = await this.#provisioning.connectTo(record, connectRetryMs);
-      const ready = (await prepare?.(record, machine)) ?? record;
-      const engine = await this.#provision(ready, machine, row);
+      const engine = await this.#provision(record, machine, row);
       row.done(`ready at ${engineUrl(record)}, engine ${engine.version}`);
       return engine;
     } catch (error) {

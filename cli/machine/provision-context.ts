@@ -10,11 +10,12 @@ import type { ClientCredentials } from '../inventory/engine-client.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import type { Uploads } from '../provision/provision.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
+import type { HostKey } from '../ssh/known-hosts.js';
 import { RemoteMachine } from '../ssh/remote-machine.js';
 import type { Upload } from '../bundle/runtime.js';
 import { cacheApp, executableArch, packConsul, packRuntime } from '../bundle/runtime.js';
 import type { SshTarget } from '../ssh/ssh.js';
-import { SshSession } from '../ssh/ssh.js';
+import { readHostKey, SshSession } from '../ssh/ssh.js';
 
 export interface ProvisionContextOptions {
   readonly store: MachineStore;
@@ -27,6 +28,8 @@ export interface ProvisionContextOptions {
 }
 
 const connectTimeoutMs = 10_000;
+/** Time in which a new machine may still be booting, ms. */
+const firstContactMs = 15_000;
 
 async function readable(path: string): Promise<boolean> {
   return readFile(path).then(
@@ -106,21 +109,35 @@ export class ProvisionContext {
    * `retryMs`.
    */
   async connect(target: SshTarget, retryMs = 0): Promise<RemoteMachine> {
+    return this.#withRetries(retryMs, async () => {
+      const session = await SshSession.connect(target, {
+        timeoutMs: connectTimeoutMs,
+        signal: this.signal,
+      });
+      this.#sessions.push(session);
+      return new RemoteMachine(session, this.signal);
+    });
+  }
+
+  async #withRetries<T>(retryMs: number, attempt: () => Promise<T>): Promise<T> {
     const end = Date.now() + retryMs;
     for (;;) {
       try {
-        const session = await SshSession.connect(target, {
-          timeoutMs: connectTimeoutMs,
-          signal: this.signal,
-        });
-        this.#sessions.push(session);
-        return new RemoteMachine(session, this.signal);
+        return await attempt();
       } catch (error) {
         const canRetry = isAppError(error) && error.temporary && Date.now() < end;
         if (!canRetry) throw error;
       }
       await delay(500, undefined, { signal: this.signal });
     }
+  }
+
+  /** The host key that a machine offers, retried like a first connection. */
+  async offeredHostKey(record: MachineRecord): Promise<HostKey> {
+    const { IPAddress: host, SSHPort: port, SSHUser: user } = record.Driver;
+    const target = { name: record.Name, host, port, user };
+    const how = { timeoutMs: connectTimeoutMs, signal: this.signal };
+    return this.#withRetries(firstContactMs, async () => readHostKey(target, how));
   }
 
   async connectTo(record: MachineRecord, retryMs = 0): Promise<RemoteMachine> {

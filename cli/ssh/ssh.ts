@@ -8,6 +8,7 @@ import type { ClientChannel, ConnectConfig } from 'ssh2';
 import ssh2 from 'ssh2';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { quoteCommand } from './quote.js';
+import type { HostKey } from './known-hosts.js';
 
 export interface SshTarget {
   /** The machine's name in messages. */
@@ -167,6 +168,41 @@ async function openClient(target: SshTarget, options: SshConnectOptions): Promis
     throw connectError(target, deadline.aborted ? { level: 'client-timeout' } : error, check);
   }
   return { client, hostKey: seen };
+}
+
+/**
+ * The host key that a server offers; the connection ends before authentication. Throws
+ * `unavailable` or `timeout` if the server does not answer.
+ */
+export async function readHostKey(
+  { name, host, port, user }: Pick<SshTarget, 'name' | 'host' | 'port' | 'user'>,
+  options: SshConnectOptions,
+): Promise<HostKey> {
+  const client = new ssh2.Client();
+  let seen: Buffer | undefined;
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal =
+    options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+  try {
+    const ready = once(client, 'ready', { signal });
+    const hostVerifier = (key: Buffer): boolean => {
+      seen = key;
+      return false;
+    };
+    client.connect({ host, port, username: user, readyTimeout: options.timeoutMs, hostVerifier });
+    await ready;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (seen === undefined) {
+      const cause = deadline.aborted ? { level: 'client-timeout' } : error;
+      throw connectError({ name, host, port, user }, cause, {});
+    }
+  } finally {
+    client.on('error', () => undefined);
+    client.destroy();
+  }
+  if (seen === undefined) throw new AppError('unavailable', `${name}: ssh offered no host key`);
+  return { type: keyType(seen), blob: seen.toString('base64') };
 }
 
 /** An authenticated ssh connection to a machine; runs any number of commands concurrently. */

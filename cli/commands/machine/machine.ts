@@ -58,6 +58,15 @@ function createCommand(): Command {
         .default(22),
     )
     .addOption(
+      repeatable('--generic-ssh-host-key <key>', 'host key of the machine: SHA256:… or public key'),
+    )
+    .addOption(
+      new Option(
+        '--generic-ssh-strict-host-key-checking <when>',
+        'unknown host keys: ask (default on a terminal), accept-new (default otherwise) or yes: refuse',
+      ).env('GENERIC_SSH_STRICT_HOST_KEY_CHECKING'),
+    )
+    .addOption(
       new Option('--generic-engine-port <port>', 'Docker Engine port')
         .env('GENERIC_ENGINE_PORT')
         .argParser(port)
