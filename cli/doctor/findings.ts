@@ -1,3 +1,4 @@
+import { outdatedRuntime } from '../inventory/node-releases.js';
 import { binaryBytes } from '../output/quantity.js';
 import type { OverlayPair } from './overlay-pairs.js';
 import type { DoctorFacts } from './probe.js';
@@ -59,6 +60,7 @@ function machineFindings(
     ...engineFindings(facts, name, report),
     ...portFindings(enginePort, name, report),
     ...unitFindings(facts, name, report),
+    ...runtimeFindings(facts, askedAtMs, report),
     ...certificateFindings(facts, { name, askedAtMs }, report),
     ...diskFindings(facts, report),
     ...networkFindings(facts, names, report),
@@ -118,6 +120,17 @@ function certificateFindings(
     if (toMs - askedAtMs > (toMs - fromMs) / 4) return [];
     return [report('warning', `${holder} certificate expires on ${day}`, remedy)];
   });
+}
+
+/** A warning: an old runtime works, and a new one is the user's choice. */
+function runtimeFindings(
+  { node }: DoctorFacts,
+  askedAtMs: number | undefined,
+  report: Report,
+): readonly Finding[] {
+  if (node === undefined || askedAtMs === undefined) return [];
+  const outdated = outdatedRuntime(node, askedAtMs);
+  return outdated === undefined ? [] : [report('warning', outdated.problem, outdated.remedy)];
 }
 
 function unitFindings({ units }: DoctorFacts, name: string, report: Report): readonly Finding[] {

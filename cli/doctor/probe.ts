@@ -60,6 +60,7 @@ for unit in shoal-worker shoal-manager; do
   for pause in 1 2 3 4 5; do systemctl -q is-active "$unit" && break; sleep "$pause"; done
   echo "unit $unit $(systemctl is-active "$unit")"
 done
+echo "node $(/opt/shoal/current/runtime/bin/node --version 2>/dev/null)"
 $sudo /opt/shoal/current/runtime/bin/node -e '
 const { readFileSync } = require("fs"), { X509Certificate } = require("crypto");
 for (const name of ["pki/worker", "pki/manager", "pki/intermediate", "engine/server"]) try {
@@ -96,6 +97,8 @@ export interface DoctorFacts {
   /** Half of the time that reading the clock took: the offset is exact to this, ms. */
   readonly skewToleranceMs?: number;
   readonly engine: string;
+  /** Version of the installed Node runtime; undefined if there is none. */
+  readonly node?: string | undefined;
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | undefined;
   readonly inodesPercent: number | undefined;
   readonly checksumErrors: number;
@@ -154,6 +157,7 @@ export function parseDoctorFacts(text: string, askedAt: number, answeredAt: numb
     skewMs: Number.isFinite(skewMs) ? skewMs : undefined,
     skewToleranceMs: Math.abs(answeredAt - askedAt) / 2,
     engine: of('engine')[0]?.[0] ?? '',
+    node: of('node')[0]?.[0],
     disk:
       disk === undefined ? undefined : { totalBytes: Number(disk[0]), freeBytes: Number(disk[1]) },
     inodesPercent: Number.isFinite(inodes) ? inodes : undefined,

@@ -1,4 +1,5 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { outdatedRuntime } from '../inventory/node-releases.js';
 import type { KeyPair } from '../../manager/common/pki/pki.js';
 import { planConsulAgent } from '../provision/consul-agent.js';
 import type { ConsulFiles } from '../provision/consul-files.js';
@@ -11,6 +12,7 @@ import type { MachineProgress, ProvisionProgress } from '../output/machine-progr
 import { provision } from '../provision/provision.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { engineUrl } from '../inventory/machine-record.js';
+import { remotePaths } from '../inventory/remote-paths.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { allowAnonymousConsulReads } from '../ssh/remote-scripts.js';
 import type { ClusterMembership } from '../provision/settings-files.js';
@@ -158,7 +160,8 @@ export class ProvisionBatch {
       row.step(`waiting for ssh on ${SSHUser}@${IPAddress}:${String(SSHPort)}`);
       const machine = await this.#provisioning.connectTo(record, connectRetryMs);
       const engine = await this.#provision(record, machine, row);
-      row.done(`ready at ${engineUrl(record)}, engine ${engine.version}`);
+      const warning = await runtimeWarning(machine);
+      row.done(`ready at ${engineUrl(record)}, engine ${engine.version}${warning}`);
       return engine;
     } catch (error) {
       row.failed(messageOf(error));
@@ -274,4 +277,11 @@ export class ProvisionBatch {
     }
     throw failure;
   }
+}
+
+/** Text after the result of a machine whose Node runtime gets no security fixes; else empty. */
+async function runtimeWarning(machine: RemoteMachine): Promise<string> {
+  const { stdout } = await machine.exec([remotePaths.node, '--version']);
+  const outdated = outdatedRuntime(stdout.trim(), Date.now());
+  return outdated === undefined ? '' : `; warning: ${outdated.problem}: ${outdated.remedy}`;
 }

@@ -41,6 +41,14 @@ test('a healthy machine has no findings', (t) => {
   t.deepEqual(problems(machine('a', '192.0.2.1', healthy)), []);
 });
 
+test('a runtime past its end of life is a warning', (t) => {
+  const askedAtMs = Date.parse('2026-11-30T00:00:00Z');
+  const old = { ...machine('a', '192.0.2.1', `${healthy}node v20.20.2\n`), askedAtMs };
+  t.deepEqual(problems(old), ['warning: Node 20.20.2 gets no security fixes since 2026-04-30']);
+  const current = { ...machine('a', '192.0.2.1', `${healthy}node v24.1.0\n`), askedAtMs };
+  t.deepEqual(problems(current), []);
+});
+
 const faults: readonly (readonly [string, string, string, string])[] = [
   ['clock 1000.25', 'clock 1005.25', 'warning', 'clock is 5.0 s ahead of this computer'],
   ['clock 1000.25', 'clock 900.25', 'error', 'clock is 100.0 s behind this computer'],
