@@ -41,9 +41,10 @@ async function resealAll({
   await ring.addKey();
   await waitForKeyShare(ring, directory, settings.nodeId);
   const sealed = await store.update('control', (tx) => {
-    const secrets = tx.list('secrets');
+    const [secrets, configs] = [tx.list('secrets'), tx.list('configs')];
     for (const secret of secrets) tx.put('secrets', secret);
-    return secrets.length;
+    for (const config of configs) tx.put('configs', config);
+    return secrets.length + configs.length;
   });
   await ring.keepOnlyCurrent();
   return sealed;

@@ -40,7 +40,7 @@ export const tableDefinitions: { readonly [Name in TableName]: TableDefinition<T
   networks: { singular: 'network', decoder: network, nameOf },
   volumes: { singular: 'volume', decoder: volume, nameOf },
   secrets: { singular: 'secret', decoder: storedSecret, nameOf, sealedFields: ['data'] },
-  configs: { singular: 'config', decoder: storedConfig, nameOf },
+  configs: { singular: 'config', decoder: storedConfig, nameOf, sealedFields: ['data'] },
   leases: { singular: 'lease', decoder: lease },
   cluster: { singular: 'cluster record', decoder: clusterRecord },
   events: { singular: 'event', decoder: eventRecord, isHistory: true },

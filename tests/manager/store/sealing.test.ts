@@ -57,6 +57,16 @@ test('store files contain neither plaintext nor key, and secrets survive a reope
   await again.close();
 });
 
+test('configs are sealed, also those that an earlier version stored', async (t) => {
+  const folder = await temporaryFolder(t);
+  const plainStore = new MemoryBackend();
+  const config: DurableWrite = { ...secret('c1'), table: 'configs' };
+  await plainStore.commit([config]);
+  const sealed = new SealedBackend(plainStore, new KeyRing(join(folder, 'cluster.key')));
+  t.deepEqual(dataOf(await sealed.load()), [plain]);
+  t.notRegex(JSON.stringify(await plainStore.load()), new RegExp(plain.slice(0, 20), 'u'));
+});
+
 test('a store with a missing, wrong or damaged key file is not opened and stays unchanged', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'cluster.key');
