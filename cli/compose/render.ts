@@ -49,7 +49,14 @@ export function renderForYaml(project: Project): Record<string, unknown> {
       given,
       project.mergedTree(['services', name]),
     ) as Partial<ComposeService>;
-    return [name, { ...shown, ...(shown.deploy && { deploy: withoutEmpty(shown.deploy) }) }];
+    return [
+      name,
+      {
+        ...shown,
+        ...(shown.deploy && { deploy: withoutEmpty(shown.deploy) }),
+        ...(shown.develop && { develop: withoutEmptyHooks(shown.develop) }),
+      },
+    ];
   });
   const section = (key: 'networks' | 'volumes' | 'secrets' | 'configs'): Record<string, unknown> =>
     withExtensions(
@@ -76,6 +83,15 @@ export function renderForYaml(project: Project): Record<string, unknown> {
     ...Object.fromEntries(used),
     ...extensionsOf(project),
   };
+}
+
+/** Omits the empty command of a watch trigger that runs none, which JSON shows. */
+function withoutEmptyHooks(develop: NonNullable<ComposeService['develop']>): object {
+  if (develop.watch === undefined) return develop;
+  const watch = develop.watch.map(({ exec, ...trigger }) =>
+    exec === undefined || exec.command === null ? trigger : { ...trigger, exec },
+  );
+  return { ...develop, watch };
 }
 
 /** Sections in which docker compose drops extension fields. */

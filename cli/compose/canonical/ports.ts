@@ -1,6 +1,6 @@
 import { messageOf } from '../../../manager/common/base/errors.js';
 import { errorAt } from '../error.js';
-import { isIp } from '../check/ip-address.js';
+import { isHostIp, isIp } from '../check/ip-address.js';
 import {
   Float,
   isList,
@@ -30,7 +30,7 @@ export interface ParsedPort {
  */
 export function parsePortSpec(spec: string): ParsedPort[] {
   const slash = spec.indexOf('/');
-  const protocol = slash < 0 ? 'tcp' : spec.slice(slash + 1);
+  const protocol = (slash < 0 ? '' : spec.slice(slash + 1)) || 'tcp';
   const { hostIp, host, container } = splitPort(slash < 0 ? spec : spec.slice(0, slash), spec);
   if (container === '' || /^0+(-|$)/.test(container)) {
     throw new Error(`port "${spec}" is missing a target port; use a container port of 1 or more`);
@@ -79,7 +79,7 @@ function splitPort(
       `port "${spec}" has an IPv6 address without brackets; write [${hostIp}]:${host}:${container}`,
     );
   }
-  if (hostIp !== '' && !isIp(hostIp)) {
+  if (hostIp !== '' && !isHostIp(hostIp)) {
     throw new Error(
       `port "${spec}" has invalid address "${hostIp}"; use an IP address of the host`,
     );

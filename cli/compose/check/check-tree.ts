@@ -1,5 +1,5 @@
 import { errorAt } from '../error.js';
-import { isIp } from './ip-address.js';
+import { isHostIp } from './ip-address.js';
 import { isList, isMap, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
 /** Checks rules that the schema cannot express, before paths are resolved. Throws ComposeError. */
@@ -56,7 +56,7 @@ function checkSource(resource: TreeMap, path: Path, root: TreeMap, keys: readonl
 function checkService(service: TreeMap, path: Path, root: TreeMap): void {
   eachItem(service, ['ports'], (port, at) => {
     const address = port.host_ip;
-    if (typeof address === 'string' && address !== '' && !isIp(address)) {
+    if (typeof address === 'string' && !isHostIp(address)) {
       throw errorAt(
         root,
         [...path, ...at, 'host_ip'],

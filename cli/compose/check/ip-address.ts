@@ -21,6 +21,11 @@ export function isIpv6(text: string): boolean {
   return halves.length === 2 ? groups.length < 8 : groups.length === 8;
 }
 
+/** Tests for an address that a port can be published on; the engine accepts no zone there. */
+export function isHostIp(text: string): boolean {
+  return isIp(text) && !text.includes('%');
+}
+
 export function isIp(text: string): boolean {
   return isIpv4(text) || isIpv6(text);
 }

@@ -170,7 +170,7 @@ function checkPorts(service: ComposeService, refuse: Refuse): void {
   service.ports?.forEach((port, index) => {
     const path = ['ports', index];
     oneOf(port.mode, ['ingress', 'host'], [...path, 'mode'], refuse);
-    oneOf(port.protocol, ['tcp', 'udp', 'sctp'], [...path, 'protocol'], refuse);
+    oneOf(port.protocol.toLowerCase(), ['tcp', 'udp', 'sctp'], [...path, 'protocol'], refuse);
     if (port.target < 1 || port.target > 65535) {
       refuse([...path, 'target'], `${String(port.target)} is not a port; use 1 to 65535`);
     }
@@ -197,7 +197,7 @@ function publishedKeys(port: Port, path: readonly (string | number)[], refuse: R
   }
   return first !== last || first === 0
     ? []
-    : [`${port.host_ip ?? '0.0.0.0'}:${published}/${port.protocol}`];
+    : [`${port.host_ip ?? '0.0.0.0'}:${published}/${port.protocol.toLowerCase()}`];
 }
 
 function checkAddresses(service: ComposeService, refuse: Refuse): void {

@@ -30,6 +30,8 @@ export function readHosts(reader: MappingReader, key: string): string[] | undefi
         throw reader.child(key).error(index, `"${text}" has no address; write host=address`);
       if (cut === 0)
         throw reader.child(key).error(index, `"${text}" has no host name; write host=address`);
+      if (text.slice(0, cut).includes(':'))
+        throw reader.child(key).error(index, `"${text}" has a colon in its host name; remove it`);
       add(text.slice(0, cut), text.slice(cut + 1));
     });
   }

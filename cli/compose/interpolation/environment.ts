@@ -22,24 +22,18 @@ export function resolveEnvFiles(
     const found = value === null ? environment.get(key) : undefined;
     if (found !== undefined) own.set(key, found);
   }
-  const variables = new Map<string, string>();
-  for (const [key, value] of own) if (value !== null) variables.set(key, value);
-  const read = new Map<string, string | null>();
+  const read = new Map<string, string>();
+  const lookup = (key: string): string | undefined =>
+    environment.get(key) ?? own.get(key) ?? undefined;
   (files ?? []).forEach((file, index) => {
     const source = world.read(file.path);
     if (source === undefined) {
       if (file.required === false) return;
       throw missing(file, world.locate(['services', name, 'env_file', index]));
     }
-    const lookup = (key: string): string | undefined => environment.get(key) ?? variables.get(key);
-    const found = new Map<string, string>();
-    parserOf(file, world.locate(['services', name, 'env_file', index]))(source, found, lookup);
-    for (const [key, value] of found) {
-      read.set(key, value);
-      variables.set(key, value);
-    }
+    parserOf(file, world.locate(['services', name, 'env_file', index]))(source, read, lookup);
   });
-  const merged = new Map([...read, ...own]);
+  const merged = new Map<string, string | null>([...read, ...own]);
   if (merged.size === 0) return rest;
   return withEnvironment(rest, sorted(Object.fromEntries(merged)));
 }

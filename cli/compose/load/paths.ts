@@ -30,8 +30,8 @@ export function absolutePath(path: string, options: PathOptions): string {
 
 function expandHome(path: string, home: string | undefined): string {
   if (home === undefined || !path.startsWith('~')) return path;
-  if (path === '~') return home;
-  return path.startsWith('~/') ? withoutSlash(posix.join(home, path.slice(2))) : path;
+  // Like docker compose, `~name` is a folder of the home directory, not another user's.
+  return withoutSlash(posix.join(home, path.slice(1)));
 }
 
 function withoutSlash(path: string): string {

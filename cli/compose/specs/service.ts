@@ -212,7 +212,7 @@ function toPort(port: NonNullable<ComposeService['ports']>[number]): PortSpec {
   const [first, last] = (port.published ?? '').split('-');
   return omitUndefined<PortSpec>({
     target: port.target,
-    protocol: port.protocol as PortSpec['protocol'],
+    protocol: port.protocol.toLowerCase() as PortSpec['protocol'],
     published: first === '' || first === '0' || first === undefined ? undefined : Number(first),
     publishedEnd: last === undefined ? undefined : Number(last),
     hostIp: port.host_ip,

@@ -12,21 +12,33 @@ const maxAdded = 8 * 1024 * 1024;
 
 /**
  * Indents lines inside flow collections and quoted scalars that begin left of their block. libyaml
- * ignores indentation there, as in a list whose closing bracket stands below its key. Returns
- * undefined if there is nothing to indent. Block scalars and comments stay as they are.
+ * ignores indentation there, as in a list whose closing bracket stands below its key, and accepts
+ * tabs between tokens, which become spaces. Returns undefined if there is nothing to change. Block scalars and comments stay as they are.
  */
 export function indentFlowLines(text: string): IndentedText | undefined {
-  const edits = new FlowScanner(text).scan();
+  const { edits, tabs } = new FlowScanner(text).scan();
   const added = edits.reduce((sum, edit) => sum + edit.spaces, 0);
-  if (added === 0 || added > maxAdded) return undefined;
+  if ((added === 0 && tabs.length === 0) || added > maxAdded) return undefined;
+  const untabbed = withSpaces(text, tabs);
   const parts: string[] = [];
   let from = 0;
   for (const { at, spaces } of edits) {
-    parts.push(text.slice(from, at), ' '.repeat(spaces));
+    parts.push(untabbed.slice(from, at), ' '.repeat(spaces));
     from = at;
   }
-  parts.push(text.slice(from));
+  parts.push(untabbed.slice(from));
   return { text: parts.join(''), originalOffset: offsetsBefore(edits) };
+}
+
+/** Replaces the characters at the offsets by spaces. */
+function withSpaces(text: string, offsets: readonly number[]): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (const at of offsets) {
+    parts.push(text.slice(from, at), ' ');
+    from = at + 1;
+  }
+  return parts.join('') + text.slice(from);
 }
 
 interface Edit {
@@ -65,6 +77,8 @@ const documentMarker = /(?:---|\.\.\.)(?=[ \t\r\n]|$)/y;
 class FlowScanner {
   readonly #text: string;
   readonly #edits: Edit[] = [];
+  /** Offsets of tabs between the tokens of flow collections. */
+  readonly #tabs: number[] = [];
   /** Columns of the open block mappings and sequences. */
   readonly #columns: number[] = [];
   #at = 0;
@@ -74,9 +88,9 @@ class FlowScanner {
     this.#text = text;
   }
 
-  scan(): readonly Edit[] {
+  scan(): { readonly edits: readonly Edit[]; readonly tabs: readonly number[] } {
     while (this.#at < this.#text.length) this.#line();
-    return this.#edits;
+    return { edits: this.#edits, tabs: this.#tabs };
   }
 
   #is(pattern: RegExp, at = this.#at): boolean {
@@ -189,6 +203,7 @@ class FlowScanner {
         if (this.#is(flowOpen)) depth += 1;
         else if (this.#is(/[\]}]/)) depth -= 1;
         inPlain = this.#goesOnPlain(inPlain);
+        if (!inPlain && this.#is(/\t/)) this.#tabs.push(this.#at);
         this.#at += 1;
         if (depth === 0) return;
       }

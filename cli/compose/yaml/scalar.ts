@@ -30,7 +30,8 @@ export function resolvePlain(text: string): Tree {
   const plain = text.replaceAll('_', '');
   const integer = parseInteger(plain);
   if (integer !== undefined) return integer;
-  return floatForm.test(plain) ? floatOf(Number(plain)) : text;
+  const isFloat = floatForm.test(plain) && Number.isFinite(Number(plain));
+  return isFloat ? floatOf(Number(plain)) : text;
 }
 
 function floatOf(value: number): number | Float {

@@ -12,6 +12,7 @@ function parse(spec: string): readonly string[] {
 test('a spec has a target, a published port, an address and a protocol', (t) => {
   for (const [spec, ports] of [
     ['80', ['||80/tcp']],
+    ['80/', ['||80/tcp']],
     ['80/UDP', ['||80/udp']],
     ['53/sctp', ['||53/sctp']],
     ['8080:80', ['|8080|80/tcp']],
@@ -39,7 +40,7 @@ test('faults of a spec are named', (t) => {
     ['8080:0', 'is missing a target port; use a container port of 1 or more'],
     ['00-5', 'is missing a target port; use a container port of 1 or more'],
     ['80/icmp', 'has unknown protocol "icmp"; use tcp, udp or sctp'],
-    ['80/', 'has unknown protocol ""; use tcp, udp or sctp'],
+    ['[fe80::1%eth0]:80:80', 'has invalid address "fe80::1%eth0"; use an IP address of the host'],
     ['1-2:3-5', 'has ranges of different length; use equal ranges'],
     ['5:3-4', 'has ranges of different length; use equal ranges'],
     ['[::1]:1:2:3', 'has too many colons; write IP:HOST:PORT'],

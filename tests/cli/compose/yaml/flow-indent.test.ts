@@ -36,6 +36,12 @@ test('flow collections have the same value at every indentation', (t) => {
   );
 });
 
+test('tabs between the tokens of a flow collection are spaces, others stay', (t) => {
+  t.deepEqual(valueOf('k:\n  a: [\ta\tb\t,\t"c\td",\t{\te:\tf\t}\t]\n'), {
+    k: { a: ['a\tb', 'c\td', { e: 'f' }] },
+  });
+});
+
 test('positions are those of the original text', (t) => {
   const text = 'a:\n  b: [\none,\n  {c: 1,\n d: 2}\n  ]\n  e: 3\n';
   const root = parseYaml({ file: 'f', text })[0]?.root ?? null;

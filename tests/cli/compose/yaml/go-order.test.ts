@@ -33,3 +33,16 @@ test('fields in an order of their own are no mapping; array indices are', (t) =>
   t.true(areMapKeys(['A', 'a']));
   t.true(areMapKeys(['1', '10', '01']));
 });
+
+test('an array index among the keys makes a mapping, whatever the order of the others', (t) => {
+  t.true(areMapKeys(['1', 'soft', 'hard']));
+  t.true(areMapKeys(['4294967295', 'b', 'a']));
+  t.false(areMapKeys(['01', 'b', 'a']));
+  t.false(areMapKeys(['b', '12345678901', 'a']));
+  t.true(areMapKeys([]));
+});
+
+test('numbers in keys compare by value, then by their digits', (t) => {
+  const expected = ['a.1', 'a_', 'a1', 'a2', 'a10', 'a10b', 'a100', 'b'];
+  t.deepEqual([...expected].reverse().sort(byGoKey), expected);
+});

@@ -130,3 +130,7 @@ test('any float is printed without loss', (t) => {
     }),
   );
 });
+
+test('a float beyond the range of doubles is text', (t) => {
+  for (const text of ['1e400', '-1e400', '1.5e999']) t.is(resolvePlain(text), text);
+});
