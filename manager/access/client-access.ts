@@ -23,3 +23,25 @@ export function requireAccess(access: ClientAccess, request: AccessRequest): voi
   const refusal = refusalOf(access, request);
   if (refusal !== undefined) throw new AppError('forbidden', refusal);
 }
+
+/**
+ * Throws `forbidden` if a client that is not an admin requests a right over a machine; `privilege`
+ * names it, undefined if none is requested.
+ */
+export function requireNoPrivilege(
+  { name, role }: ClientAccess,
+  action: string,
+  privilege: string | undefined,
+): void {
+  if (role === 'admin' || privilege === undefined) return;
+  throw new AppError(
+    'forbidden',
+    `${action}: requests rights over its machine (${privilege}), and client ${name} is not an admin`,
+  );
+}
+
+/** The right over its machine that a build requests: the machine's network or a container's. */
+export function buildPrivilege(networkMode: string | null | undefined): string | undefined {
+  const isOwn = ['', 'default', 'bridge', 'none'].includes(networkMode ?? '');
+  return isOwn ? undefined : `network ${String(networkMode)}`;
+}

@@ -15,7 +15,13 @@ import type { Peer } from '../transport/peer.js';
 import type { CaStatus, CreatedJoinToken } from '../common/protocol/security.js';
 import type { StatsMessage } from '../common/protocol/statistics.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
-import type { ClusterStore, StoreChange, TableName, Transaction } from '../store/store.js';
+import type {
+  ClusterStore,
+  StoreChange,
+  StoreView,
+  TableName,
+  Transaction,
+} from '../store/store.js';
 import type { AuditLog } from './audit-log.js';
 
 /** Reads the log lines of many tasks, merged in time order, in batches. */
@@ -105,6 +111,8 @@ export interface CallContext extends ControlOptions {
   /** The authenticated caller. */
   readonly peer: Peer;
   readonly access: ClientAccess;
+  /** The whole cluster; `store` has the objects that the caller may see. */
+  readonly clusterView: StoreView;
   readonly audit: AuditLog;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;

@@ -157,7 +157,9 @@ export class ControlApi {
     requireAccess(access, controlRequest(name, args));
     const origin = originOf(peer, name);
     const store = onBehalf(this.#options.store, origin, scopeOf(this.#options.store, access));
-    const context = { ...this.#options, store, audit: this.#audit, peer, access, signal };
+    const clusterView = this.#options.store.view;
+    const caller = { peer, access, clusterView, signal };
+    const context = { ...this.#options, store, audit: this.#audit, ...caller };
     // Called inside a promise so that a synchronous throw of a check becomes a rejection.
     const result = await Promise.resolve().then(() => calls[name](context, args));
     if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(args));

@@ -3,6 +3,7 @@ import type { NodeId, VolumeId } from '../../common/model/ids.js';
 import type { AppliedChange, ProjectApplyResult } from '../../common/protocol/project-calls.js';
 import type { Transaction } from '../../store/store.js';
 import { applyProject, markServiceRemoved } from '../apply-project.js';
+import { checkDeployment } from '../check-deployment.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { removeProjectData } from '../data.js';
@@ -43,7 +44,8 @@ async function adoptVolumes(context: CallContext, names: readonly string[]): Pro
 
 async function apply(context: CallContext, value: unknown): Promise<ProjectApplyResult> {
   const input = readApply(value);
-  const { store, newId } = context;
+  const { store, newId, access, clusterView } = context;
+  checkDeployment(access, input, clusterView);
   await adoptVolumes(context, input.externalVolumes);
   if (input.dryRun) {
     // The changes of the objects come first: this also validates the project.
@@ -53,7 +55,10 @@ async function apply(context: CallContext, value: unknown): Promise<ProjectApply
     );
     return planned === undefined ? applied : { ...applied, steps: planned.steps };
   }
-  return store.update('control', (tx) => applyProject({ tx, view: tx, newId }, input));
+  return store.update('control', (tx) => {
+    checkDeployment(access, input, tx);
+    return applyProject({ tx, view: tx, newId }, input);
+  });
 }
 
 function remove(

@@ -6,6 +6,7 @@ import { isTerminal } from '../../common/model/task-state.js';
 import { networkSpec } from '../../common/protocol/object-decoders.js';
 import { volumeSpec } from '../../common/protocol/spec-decoders.js';
 import type { StoreView, Transaction } from '../../store/store.js';
+import { checkNetworkRights, checkVolumeRights } from '../check-deployment.js';
 import { createNetwork, createVolume } from '../apply-project.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
@@ -73,8 +74,9 @@ export const resourceCalls: Pick<
   | 'volume.remove'
 > = {
   'network.list': ({ store }) => Promise.resolve(store.view.list('networks')),
-  'network.create': ({ store, newId }, value) => {
+  'network.create': ({ store, newId, access }, value) => {
     const spec = readSpec('network.create', value, networkSpec);
+    checkNetworkRights(access, spec);
     return store.update('control', (tx) => createNetwork(tx, newId, spec));
   },
   'network.remove': async ({ store }, value) => {
@@ -85,8 +87,9 @@ export const resourceCalls: Pick<
     return null;
   },
   'volume.list': ({ store }) => Promise.resolve(store.view.list('volumes')),
-  'volume.create': ({ store, newId }, value) => {
+  'volume.create': ({ store, newId, access }, value) => {
     const spec = readSpec('volume.create', value, volumeSpec);
+    checkVolumeRights(access, spec);
     return store.update(
       'control',
       (tx) => tx.volumeByName(spec.name) ?? createVolume(tx, newId, spec),

@@ -1,3 +1,4 @@
+import { buildPrivilege, requireNoPrivilege } from '../../access/client-access.js';
 import { orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
@@ -66,9 +67,13 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
     if (typeof content === 'string') return [id, content] as const;
     throw new AppError('invalid', `build: secret ${id} must be a string`);
   });
+  const query = args.field('query', orElse(buildParameters, {}));
+  const { networkmode } = query;
+  const networkMode = typeof networkmode === 'string' ? networkmode : JSON.stringify(networkmode);
+  requireNoPrivilege(context.access, 'build', buildPrivilege(networkMode));
   const request = {
     kind: 'build-image',
-    query: args.field('query', orElse(buildParameters, {})),
+    query,
     auths: Object.fromEntries(auths),
     ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
   } as const;

@@ -1,3 +1,4 @@
+import { accessOf, requireNoPrivilege } from '../../access/client-access.js';
 import { deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ExecOptions } from '../../common/protocol/worker-calls.js';
@@ -47,6 +48,7 @@ const make: RouteHandler = async (context, { body, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireActive(item, 'exec');
   const options = readOptions(await body());
+  requireNoPrivilege(accessOf(peer), 'exec', options.privileged ? 'privileged' : undefined);
   const { project, service, slot } = item.task;
   await context.note(peer, 'exec', `project ${project}, service ${service}, index ${slot}`);
   return jsonResponse({ Id: context.execs.make(item, options).id }, 201);

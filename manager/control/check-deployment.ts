@@ -1,0 +1,95 @@
+import type { NamedObject } from '../access/privileges.js';
+import {
+  containerPrivileges,
+  networkPrivileges,
+  objectsUsedBy,
+  volumePrivileges,
+} from '../access/privileges.js';
+import { requireNoPrivilege } from '../access/client-access.js';
+import { ScopedView } from '../access/scoped-view.js';
+import { AppError } from '../common/base/errors.js';
+import type { NetworkSpec, VolumeSpec } from '../common/model/network.js';
+import type { ClientAccess } from '../common/model/trust/client.js';
+import type { ProjectApply } from '../common/protocol/project-calls.js';
+import type { StoreView } from '../store/store.js';
+
+function refuse(access: ClientAccess, what: string, rights: readonly string[]): void {
+  requireNoPrivilege(access, what, rights.length === 0 ? undefined : rights.join('; '));
+}
+
+/** Throws `forbidden` if a client without the role admin requests rights over a machine. */
+export function checkNetworkRights(access: ClientAccess, spec: NetworkSpec): void {
+  refuse(access, `network ${spec.name}`, networkPrivileges(spec));
+}
+
+/** Throws `forbidden` if a client without the role admin requests rights over a machine. */
+export function checkVolumeRights(access: ClientAccess, spec: VolumeSpec): void {
+  refuse(access, `volume ${spec.name}`, volumePrivileges(spec));
+}
+
+/**
+ * Checks a deployment of a client: only an admin may request rights over machines, and a client that
+ * is limited to projects may use and replace objects of its projects and shared ones only. `view`
+ * is the view of the whole cluster. Throws `forbidden`.
+ */
+export function checkDeployment(access: ClientAccess, input: ProjectApply, view: StoreView): void {
+  if (access.role === 'admin') return;
+  for (const { service, task } of input.services) {
+    refuse(access, `service ${service}`, containerPrivileges(task.container));
+  }
+  for (const spec of input.networks) checkNetworkRights(access, spec);
+  for (const spec of input.volumes) checkVolumeRights(access, spec);
+  if (access.projects.length > 0) checkObjects(access, input, view);
+}
+
+function checkObjects(access: ClientAccess, input: ProjectApply, view: StoreView): void {
+  const own = [
+    ...input.networks.map((spec) => ({ kind: 'network' as const, spec })),
+    ...input.volumes.map((spec) => ({ kind: 'volume' as const, spec })),
+    ...input.secrets.map(({ spec }) => ({ kind: 'secret' as const, spec })),
+    ...input.configs.map(({ spec }) => ({ kind: 'config' as const, spec })),
+    ...input.services.map((spec) => ({ kind: 'service' as const, spec })),
+  ];
+  const foreign = own.find(({ spec }) => spec.project !== input.project);
+  if (foreign !== undefined) throw hiddenObject(access, { ...foreign, name: foreign.spec.name });
+  const scoped = new ScopedView(view, access.projects);
+  const used: readonly NamedObject[] = [
+    ...own.map(({ kind, spec }) => ({ kind, name: spec.name })),
+    ...input.services.flatMap(objectsUsedBy),
+    ...input.externalNetworks.map((name) => ({ kind: 'network' as const, name })),
+    ...input.externalVolumes.map((name) => ({ kind: 'volume' as const, name })),
+  ];
+  const hidden = used.find(
+    (object) => find(view, object) !== undefined && find(scoped, object) === undefined,
+  );
+  if (hidden !== undefined) throw hiddenObject(access, hidden);
+  // Volumes that only the engines know may belong to anybody.
+  const declared = new Set(input.volumes.map(({ name }) => name));
+  const unknown = used.find(
+    ({ kind, name }) =>
+      kind === 'volume' && !declared.has(name) && view.volumeByName(name) === undefined,
+  );
+  if (unknown !== undefined) throw hiddenObject(access, unknown);
+}
+
+function hiddenObject({ name, projects }: ClientAccess, object: NamedObject): AppError {
+  return new AppError(
+    'forbidden',
+    `${object.kind} ${object.name}: not in the projects of client ${name} (${projects.join(', ')}), nor shared`,
+  );
+}
+
+function find(view: StoreView, { kind, name }: NamedObject): object | undefined {
+  switch (kind) {
+    case 'service':
+      return view.serviceByName(name);
+    case 'network':
+      return view.networkByName(name);
+    case 'volume':
+      return view.volumeByName(name);
+    case 'secret':
+      return view.secretByName(name);
+    case 'config':
+      return view.configByName(name);
+  }
+}
