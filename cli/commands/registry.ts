@@ -45,6 +45,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./trust/ca.js')).caCommand,
   },
   {
+    name: 'client',
+    summary: 'Manage the clients of the cluster and their rights',
+    load: async () => (await import('./trust/client.js')).clientCommand,
+  },
+  {
     name: 'cluster',
     summary: 'List clusters and select the current one',
     load: async () => (await import('./cluster/cluster.js')).clusterCommand,

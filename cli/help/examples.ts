@@ -27,7 +27,25 @@ export const examples: Readonly<
     ['shoal ca set --certificate-lifetime 30d', 'node certificates are valid for 30 days'],
   ],
   'ca status': [['shoal ca status', 'the cluster CA and the certificates of its members']],
+  client: [['shoal client ls', 'the clients and their rights']],
+  'client create': [
+    [
+      'shoal client create ci --role deploy --project shop --passphrase-file phrase',
+      'a client that deploys shop only; writes ci.shoal-client',
+    ],
+    ['shoal client create viewer --passphrase-file phrase', 'a client that sees the cluster'],
+  ],
+  'client ls': [['shoal client ls --format json', 'for a script']],
+  'client renew': [['shoal client renew ci --passphrase-file phrase', 'a further certificate']],
+  'client rm': [['shoal client rm ci', 'revoke a stolen certificate; its open streams end']],
+  'client update': [['shoal client update ci --role read', 'take away the right to deploy']],
   cluster: [['shoal cluster ls', 'list clusters; * marks the current one']],
+  'cluster import': [
+    [
+      'shoal cluster import ci.shoal-client --passphrase-file phrase',
+      'use a cluster as its client',
+    ],
+  ],
   'cluster ls': [["shoal cluster ls --format '{{.Name}} {{.Managers}}'", 'for a script']],
   'cluster use': [['shoal cluster use alpha', 'make alpha the current cluster']],
   commit: [

@@ -25,6 +25,8 @@ export interface LocalClusterRecord {
   readonly name: string;
   readonly id: string;
   readonly strategy: PlacementStrategy;
+  /** Set for an imported cluster: this client's certificate is in `clusters/NAME/`. */
+  readonly client?: string;
   readonly managers: readonly ClusterManager[];
   /** `consul://…`, the store shared by the managers; undefined for the embedded store. */
   readonly discovery?: string;
@@ -62,10 +64,12 @@ export function checkClusterName(name: string): void {
   }
 }
 
-const decoder = object<LocalClusterRecord>({
+/** Decodes a cluster record. */
+export const clusterRecordFields = object<LocalClusterRecord>({
   name: nonEmptyString,
   id: nonEmptyString,
   strategy: oneOf(...placementStrategies),
+  client: optional(nonEmptyString),
   managers: array(object({ name: nonEmptyString, nodeId: string, url: nonEmptyString })),
   discovery: optional(nonEmptyString),
   refusedAuthorities: optional(array(string)),
@@ -84,7 +88,7 @@ const decoder = object<LocalClusterRecord>({
 
 /** Parses `clusters/NAME.json`; throws `invalid` with path and key if it is damaged. */
 export function parseCluster(content: string, path: string): LocalClusterRecord {
-  return decodeJson(content, decoder, `cluster record ${path}`);
+  return decodeJson(content, clusterRecordFields, `cluster record ${path}`);
 }
 
 /** The record with this manager added, or replaced if its machine is listed already. */

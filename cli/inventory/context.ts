@@ -46,6 +46,7 @@ export async function findCluster(query: ContextQuery): Promise<ClusterContext |
       `cluster "${name}": not found in ${store.home}; create it with "shoal machine create --swarm --swarm-master"`,
     );
   }
+  const certificates = cluster.client === undefined ? store.certsFolder : store.clusterFolder(name);
   return {
     name,
     id: cluster.id,
@@ -53,8 +54,8 @@ export async function findCluster(query: ContextQuery): Promise<ClusterContext |
     ...(cluster.refusedAuthorities === undefined
       ? {}
       : { refusedAuthorities: cluster.refusedAuthorities }),
-    caPath: join(store.certsFolder, 'ca.pem'),
-    certPath: join(store.certsFolder, 'cert.pem'),
-    keyPath: join(store.certsFolder, 'key.pem'),
+    caPath: join(certificates, 'ca.pem'),
+    certPath: join(certificates, 'cert.pem'),
+    keyPath: join(certificates, 'key.pem'),
   };
 }

@@ -57,6 +57,11 @@ export class MachineStore {
     return join(this.home, 'cache');
   }
 
+  /** Certificates of an imported cluster. */
+  clusterFolder(name: string): string {
+    return join(this.home, 'clusters', name);
+  }
+
   machineFolder(name: string): string {
     return join(this.home, 'machines', name);
   }

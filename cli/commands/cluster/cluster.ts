@@ -4,14 +4,21 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import type { LocalClusterRecord } from '../../inventory/cluster-record.js';
-import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
+import {
+  MachineStore,
+  resolveStoreFolder,
+  writeFileAtomic,
+} from '../../inventory/machine-store.js';
+import { readClientFile, readPassphrase } from '../../client/client-file.js';
+import { checkClusterName } from '../../inventory/cluster-record.js';
 import { formatList } from '../../output/format.js';
 
 export function clusterCommand(cli: Cli): Command {
   return new Command('cluster')
     .description('List clusters and select the current one')
     .addCommand(listCommand(cli))
-    .addCommand(useCommand(cli));
+    .addCommand(useCommand(cli))
+    .addCommand(importCommand(cli));
 }
 
 function storeOf(cli: Cli): MachineStore {
@@ -69,4 +76,33 @@ function useCommand(cli: Cli): Command {
       await store.setCurrentCluster(name);
       cli.stdout.write(`${name}\n`);
     });
+}
+
+function importCommand(cli: Cli): Command {
+  return new Command('import')
+    .description('Import a cluster from a file of "shoal client create" and select it')
+    .argument('<file>')
+    .requiredOption('--passphrase-file <file>', 'file with the passphrase, - for stdin')
+    .option('--name <name>', 'name of the cluster on this computer')
+    .action(
+      async (file: string, flags: { readonly passphraseFile: string; readonly name?: string }) => {
+        const bundle = await readClientFile(file, await readPassphrase(flags.passphraseFile));
+        const { cluster, client, ca, cert, key } = bundle;
+        const name = flags.name ?? cluster.name;
+        checkClusterName(name);
+        const store = storeOf(cli);
+        await store.updateCluster(name, (known) => {
+          if (known === undefined || (known.client === client && known.id === cluster.id)) {
+            return { ...cluster, name, client };
+          }
+          throw new AppError('conflict', `cluster "${name}": already exists; use --name`);
+        });
+        const folder = store.clusterFolder(name);
+        await writeFileAtomic(join(folder, 'key.pem'), key, 0o600);
+        await writeFileAtomic(join(folder, 'cert.pem'), cert, 0o644);
+        await writeFileAtomic(join(folder, 'ca.pem'), ca, 0o644);
+        await store.setCurrentCluster(name);
+        cli.stdout.write(`${name}\n`);
+      },
+    );
 }
