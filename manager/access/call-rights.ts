@@ -54,6 +54,11 @@ const deployingRights = {
   'task.commit': deployProject,
   'image.resolve': deployVisible,
   'image.remove': deployCluster,
+  // A task's id names no project, so these need the right to deploy everywhere.
+  'container.create': deployCluster,
+  'container.remove': deployCluster,
+  'container.rename': deployCluster,
+  'container.update': deployCluster,
   'network.create': deployCluster,
   'network.remove': deployCluster,
   'volume.create': deployCluster,

@@ -95,8 +95,12 @@ function startUnchanged(
 }
 
 function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
-  tx?.create('services', {
-    id: newId() as ServiceId,
+  if (tx !== undefined) addService(tx, newId() as ServiceId, spec);
+}
+
+export function addService(tx: Transaction, id: ServiceId, spec: ServiceSpec): void {
+  tx.create('services', {
+    id,
     spec,
     taskHash: taskHashOf(spec, 0),
     forceUpdate: 0,

@@ -19,6 +19,7 @@ import type { Connection } from '../common/protocol/transport-connection.js';
 import type { Caller, InvokeCall } from '../transport/invoke-call.js';
 import type { CallRequest, StreamRequest } from '../transport/request-router.js';
 import { Args } from './args.js';
+import { containerCalls } from './calls/containers.js';
 import { dataCalls } from './calls/data.js';
 import { AuditLog } from './audit-log.js';
 import { auditCalls } from './calls/audit.js';
@@ -63,6 +64,7 @@ const calls: ControlCalls = {
   ...previewCalls,
   ...projectCalls,
   ...serviceCalls,
+  ...containerCalls,
   ...rolloutCalls,
   ...taskCalls,
   ...imageCalls,

@@ -17,10 +17,17 @@ export interface PlacedContainer {
 /** The task with its container; undefined if it has none. */
 export function placedContainer(view: StoreView, task: Task): PlacedContainer | undefined {
   const { nodeId, status } = task;
-  if (nodeId === undefined || status.containerId === undefined) return undefined;
+  const containerId = status.containerId ?? adoptedContainer(view, task);
+  if (nodeId === undefined || containerId === undefined) return undefined;
   const node = view.get('nodes', nodeId);
   if (node === undefined) return undefined;
-  return { task: { ...task, nodeId }, containerId: status.containerId, node };
+  return { task: { ...task, nodeId, status: { ...status, containerId } }, containerId, node };
+}
+
+/** The container that a task is about to take over from an ended one. */
+function adoptedContainer(view: StoreView, { adopts, status }: Task): string | undefined {
+  if (adopts === undefined || isTerminal(status.state)) return undefined;
+  return view.get('tasks', adopts)?.status.containerId;
 }
 
 /**

@@ -4,6 +4,10 @@ import type { RouteHandler, Route } from './context.js';
 import { buildRoutes } from './handlers/builds.js';
 import { containerFileRoutes } from './handlers/container-files.js';
 import { containerRoutes } from './handlers/containers.js';
+import { createRoutes } from './handlers/create.js';
+import { removalRoutes } from './handlers/remove.js';
+import { updateRoutes } from './handlers/update.js';
+import { waitRoutes } from './handlers/wait.js';
 import { eventRoutes } from './handlers/events.js';
 import { execRoutes } from './handlers/exec.js';
 import { imageTransferRoutes } from './handlers/image-transfers.js';
@@ -20,7 +24,11 @@ import { volumeRoutes } from './handlers/volumes.js';
 export const routes: readonly Route[] = [
   ...systemRoutes,
   ...containerFileRoutes,
+  ...createRoutes,
   ...containerRoutes,
+  ...waitRoutes,
+  ...updateRoutes,
+  ...removalRoutes,
   ...statsRoutes,
   ...logRoutes,
   ...execRoutes,

@@ -1,4 +1,5 @@
 import type { TaskChange } from './task-change.js';
+import { reconcileCreated } from './created-container.js';
 import { reconcileGlobal } from './global.js';
 import { reconcileReplicated, reconcileRemoval } from './replicated.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
@@ -9,6 +10,7 @@ import type { ServiceSnapshot } from './service-snapshot.js';
  */
 export function reconcile(snapshot: ServiceSnapshot): readonly TaskChange[] {
   if (snapshot.service.removing) return reconcileRemoval(snapshot);
+  if (snapshot.service.spec.task.container.origin !== undefined) return reconcileCreated(snapshot);
   return snapshot.service.spec.mode.kind === 'global'
     ? reconcileGlobal(snapshot)
     : reconcileReplicated(snapshot);

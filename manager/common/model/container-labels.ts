@@ -38,13 +38,7 @@ export function containerLabels(
 ): Labels {
   const { volumesRenewedAt } = task.spec.container;
   return {
-    'com.docker.compose.project': task.project,
-    'com.docker.compose.service': task.service,
-    'com.docker.compose.oneoff': 'False',
-    ...task.spec.container.labels,
-    'com.docker.compose.container-number': String(task.slot),
-    'com.docker.compose.config-hash': task.configHash,
-    'com.docker.compose.image': imageId,
+    ...descriptionOf(task, imageId),
     [clusterLabel]: owner.clusterId,
     'io.shoal.node': owner.nodeId,
     [taskLabel]: task.id,
@@ -53,5 +47,23 @@ export function containerLabels(
     'io.shoal.task-hash': task.taskHash,
     ...(borrowed.length === 0 ? {} : { [borrowedLabel]: borrowed.join(',') }),
     ...(volumesRenewedAt === undefined ? {} : { [volumesRenewedLabel]: String(volumesRenewedAt) }),
+  };
+}
+
+/** The service's and docker compose's labels; a client's container has only those of its client. */
+function descriptionOf(
+  task: Pick<Task, 'project' | 'service' | 'slot' | 'spec' | 'configHash'>,
+  imageId: string,
+): Labels {
+  const { origin, labels } = task.spec.container;
+  if (origin !== undefined) return labels;
+  return {
+    'com.docker.compose.project': task.project,
+    'com.docker.compose.service': task.service,
+    'com.docker.compose.oneoff': 'False',
+    ...labels,
+    'com.docker.compose.container-number': String(task.slot),
+    'com.docker.compose.config-hash': task.configHash,
+    'com.docker.compose.image': imageId,
   };
 }

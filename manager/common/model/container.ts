@@ -6,6 +6,8 @@ import type { JsonObject, Labels } from './meta.js';
  * 1.41), and is passed through unchanged.
  */
 export interface ContainerSpec {
+  /** Set for a container that a client created through the Docker API. */
+  readonly origin?: ContainerOrigin;
   readonly image: string;
   /** `os/arch[/variant]`: a hard placement constraint. */
   readonly platform?: string;
@@ -58,12 +60,20 @@ export interface ContainerSpec {
   readonly hostConfig: JsonObject;
 }
 
+/** A container of its own: placed once, never replaced, in the hands of the client. */
+export interface ContainerOrigin {
+  /** Removed once it has exited (`docker run --rm`). */
+  readonly autoRemove: boolean;
+}
+
 export type NetworkMode =
   | { readonly kind: 'networks' }
   | { readonly kind: 'host' }
   | { readonly kind: 'none' }
   /** Shares the network namespace of the same slot of another service of the project. */
-  | { readonly kind: 'service'; readonly service: string };
+  | { readonly kind: 'service'; readonly service: string }
+  /** Shares the network namespace of a container on the same node, by its id on the engine. */
+  | { readonly kind: 'container'; readonly container: string };
 
 export interface HookSpec {
   readonly command: readonly string[];

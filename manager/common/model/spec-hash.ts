@@ -9,6 +9,8 @@ import type { ServiceSpec } from './service.js';
  * does.
  */
 export function taskHashOf(spec: ServiceSpec, forceUpdate: number): string {
+  // A client's container is never replaced: a rename or update changes it in place.
+  if (spec.task.container.origin !== undefined) return originHash;
   const { placement: _placement, container, ...rest } = spec.task;
   const running = {
     ...rest,
@@ -16,6 +18,8 @@ export function taskHashOf(spec: ServiceSpec, forceUpdate: number): string {
   };
   return hashOf({ running, forceUpdate }).slice(0, 32);
 }
+
+const originHash = hashOf('container').slice(0, 32);
 
 const originLabels = /^com\.docker\.compose\.(depends_on|version|project\..*)$/;
 

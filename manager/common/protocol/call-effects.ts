@@ -80,6 +80,10 @@ const callEffects: Readonly<Record<ControlCallName, CallEffect>> = {
   'service.roll': 'acts',
   'service.rollback': 'acts',
   'service.clean': 'acts',
+  'container.create': 'acts',
+  'container.remove': 'sets',
+  'container.rename': 'sets',
+  'container.update': 'sets',
 };
 
 const callsWith = (...effects: readonly CallEffect[]): ReadonlySet<string> =>

@@ -1,4 +1,6 @@
-import type { Service } from '../model/service.js';
+import type { VolumeSpec } from '../model/network.js';
+import type { Resources, Service, ServiceSpec } from '../model/service.js';
+import type { EngineRestart } from '../model/container.js';
 
 /** Client calls about services of one project; an empty list of services selects all of them. */
 export interface ServiceCallMap {
@@ -72,5 +74,32 @@ export interface ServiceCallMap {
   'service.clean': {
     args: { readonly project: string; readonly services: readonly string[] };
     result: readonly string[];
+  };
+  /**
+   * Creates a service of one container, which waits for its start, and those of its volumes that do
+   * not exist. Returns the service's id. Throws `conflict` if a container has its name.
+   */
+  'container.create': {
+    args: { readonly spec: ServiceSpec; readonly volumes: readonly VolumeSpec[] };
+    result: string;
+  };
+  /**
+   * Removes a task's container. A client's container is gone for good; the container of another
+   * service is replaced. Throws `conflict` for a running container without `force`.
+   */
+  'container.remove': {
+    args: { readonly taskId: string; readonly force: boolean };
+    result: null;
+  };
+  /** Records the new name of a client's container. Throws `conflict` if it is taken. */
+  'container.rename': { args: { readonly taskId: string; readonly name: string }; result: null };
+  /** Records new limits and a new restart policy of a client's container. */
+  'container.update': {
+    args: {
+      readonly taskId: string;
+      readonly resources: Resources;
+      readonly restart?: EngineRestart;
+    };
+    result: null;
   };
 }

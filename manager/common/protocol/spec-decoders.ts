@@ -91,9 +91,10 @@ const networkMode = tagged<'kind', NetworkMode>('kind', {
   host: object({}),
   none: object({}),
   service: object({ service: string }),
+  container: object({ container: nonEmptyString }),
 });
 
-const engineRestart = object<EngineRestart>({
+export const engineRestart = object<EngineRestart>({
   name: oneOf('no', 'always', 'unless-stopped', 'on-failure'),
   maxRetries: optional(number),
 });
@@ -108,6 +109,7 @@ const fileMount = object<FileMount>({
 });
 
 const container = object<ContainerSpec>({
+  origin: optional(object({ autoRemove: boolean })),
   image: nonEmptyString,
   platform: optional(string),
   pullPolicy: oneOf('missing', 'always', 'never'),
@@ -158,20 +160,22 @@ const port = object<PortSpec>({
   mode: oneOf('host', 'ingress'),
 });
 
+export const resources = object<Resources>({
+  limits: object<Resources['limits']>({
+    nanoCpus: optional(number),
+    memoryBytes: optional(number),
+    pids: optional(number),
+  }),
+  reservations: object({ nanoCpus: number, memoryBytes: number }),
+});
+
 /** Checks what the containers of a task are made from. */
 export const taskSpec = object<TaskSpec>({
   container,
   networks: array(networkAttachment),
   ports: array(port),
   placement: object({ constraints: strings, preferences: strings, maxReplicasPerNode: number }),
-  resources: object({
-    limits: object<Resources['limits']>({
-      nanoCpus: optional(number),
-      memoryBytes: optional(number),
-      pids: optional(number),
-    }),
-    reservations: object({ nanoCpus: number, memoryBytes: number }),
-  }),
+  resources,
   restart: optional(
     object({
       condition: oneOf('none', 'on-failure', 'any'),

@@ -205,8 +205,10 @@ export async function tunnelUpgrade(
   const close = (): void => {
     stream.close();
   };
+  let contentType = 'application/octet-stream';
   try {
     const { status, headers } = await head();
+    contentType = headers['content-type'] ?? contentType;
     if (status !== 101) {
       throw await errorOf({ status, headers, body: bytesOf(messages, close), close });
     }
@@ -215,7 +217,7 @@ export async function tunnelUpgrade(
     throw error;
   }
   return {
-    ...{ kind: 'hijack', contentType: 'application/octet-stream' },
+    ...{ kind: 'hijack', contentType },
     protocol: call.upgrade ?? 'tcp',
     converse: async (terminal: Terminal) => {
       terminal.signal.addEventListener('abort', close, { once: true });

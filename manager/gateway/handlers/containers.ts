@@ -2,7 +2,6 @@ import { readVisible } from '../../access/required-right.js';
 import { isFields } from '../../common/base/decode.js';
 import { Semaphore } from '../../common/base/semaphore.js';
 import { isForbidden, isNotFound, isUnavailable } from '../../common/base/errors.js';
-import { isTerminal } from '../../common/model/task-state.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
@@ -11,7 +10,6 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer, listContainers } from '../find-container.js';
 import { flagParameter } from '../query.js';
 import type { ContainerContext } from '../translate/container.js';
-import { waitUntil } from '../../store/wait-until.js';
 import { toContainer } from '../translate/container.js';
 import { withNodeDetails, inspectFromStore } from '../translate/inspect.js';
 import { selectContainers } from '../translate/list-filter.js';
@@ -85,26 +83,7 @@ const inspect: RouteHandler = async (context, request, reference = '') => {
   }
 };
 
-/** Responds when the container has exited, at once if it already has. Headers are sent before. */
-const wait: RouteHandler = ({ store }, { signal }, reference = '') => {
-  const { task } = findContainer(store.view, reference);
-  const hasEnded = (): boolean => {
-    const now = store.view.get('tasks', task.id);
-    return now === undefined || isTerminal(now.status.state);
-  };
-  return {
-    kind: 'stream',
-    contentType: 'application/json',
-    pour: async (sink) => {
-      await waitUntil(store, hasEnded, signal);
-      const { status } = store.view.get('tasks', task.id) ?? task;
-      await sink.send(`${JSON.stringify({ StatusCode: status.exitCode ?? 0 })}\n`);
-    },
-  };
-};
-
 export const containerRoutes: readonly Route[] = [
   { method: 'GET', pattern: /^\/containers\/(?:json|ps)$/u, right: readVisible, handler: list },
   { method: 'GET', pattern: /^\/containers\/(.+)\/json$/u, right: readVisible, handler: inspect },
-  { method: 'POST', pattern: /^\/containers\/(.+)\/wait$/u, right: readVisible, handler: wait },
 ];

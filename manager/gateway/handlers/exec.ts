@@ -5,11 +5,12 @@ import type { ExecOptions } from '../../common/protocol/worker-calls.js';
 import type { ApiResponse, Terminal } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { GatewayContext, RouteHandler, JsonBody, Route } from '../context.js';
-import { askJson, passOn } from '../engine/pass-request.js';
+import { askJson, passOn, tunnelUpgrade } from '../engine/pass-request.js';
 import { pipeTerminal } from '../pipe-terminal.js';
 import type { Exec } from '../execs.js';
 import { findContainer, requireActive, requireRunning } from '../find-container.js';
-import { countParameter, flagParameter } from '../query.js';
+import { countParameter } from '../query.js';
+import { requireNode } from './remove.js';
 
 const resizeMs = 5_000;
 
@@ -153,28 +154,23 @@ const resizeContainer: RouteHandler = async (context, request, reference = '') =
   return jsonResponse(null);
 };
 
-/** Attaches to the container's main process. */
-const attach: RouteHandler = async (context, { query, peer }, reference = '') => {
+/**
+ * Attaches to the container's main process, also before its start. The engine itself speaks to the
+ * client, once its answer shows that no output can be missed.
+ */
+const attach: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
-  requireActive(item, 'attach');
   const { task, node } = item;
+  if (task.spec.container.origin === undefined || task.status.state === 'running') {
+    requireActive(item, 'attach');
+  }
+  requireNode(item, 'attach to');
   const { project, service, slot } = task;
-  await context.note(peer, 'attach', `project ${project}, service ${service}, index ${slot}`);
-  const request = {
-    kind: 'attach',
-    taskId: task.id,
-    stdin: flagParameter(query, 'stdin'),
-    replay: flagParameter(query, 'logs'),
-  } as const;
-  const { tty } = task.spec.container;
-  return {
-    kind: 'hijack',
-    contentType: contentTypeOf(tty),
-    converse: async (terminal) => {
-      const { stream } = await context.workers.open(node.id, request, terminal.signal);
-      await pipeTerminal(terminal, stream, tty);
-    },
-  };
+  const about = `project ${project}, service ${service}, index ${slot}`;
+  await context.note(request.peer, 'attach', about);
+  const path = `/containers/:container/attach?${request.query.toString()}`;
+  const call = { ...passOn(request, path), taskId: task.id, upgrade: 'tcp' };
+  return await tunnelUpgrade(context.workers, node.id, call, request.signal);
 };
 
 export const execRoutes: readonly Route[] = [

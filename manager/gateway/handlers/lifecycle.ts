@@ -3,6 +3,7 @@ import { AppError } from '../../common/base/errors.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Service } from '../../common/model/service.js';
 import { isWanted } from '../../store/slots.js';
+import type { Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { ApiResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
@@ -10,6 +11,8 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer, requireRunning } from '../find-container.js';
 import { countParameter } from '../query.js';
 import { waitUntil } from '../../store/wait-until.js';
+import { newestTask } from './create.js';
+import { requireNode } from './remove.js';
 
 const done: ApiResponse = { kind: 'empty', status: 204 };
 const notModified: ApiResponse = { kind: 'empty', status: 304 };
@@ -19,6 +22,8 @@ const startMs = 120_000;
 const stopSlackMs = 30_000;
 /** Deadline of a worker to report a pause that its engine has confirmed. */
 const pauseMs = 10_000;
+/** Deadline of a killed process to end, as on the Docker Engine. */
+const killMs = 10_000;
 
 /** Selects a single container of its service. */
 function selectOnly({ task }: PlacedContainer): {
@@ -37,6 +42,10 @@ function graceOf({ query }: ApiRequest): { readonly timeoutMs?: number } {
 
 const restart: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
+  if (isOwn(item) && item.task.status.state !== 'running') {
+    await startOwn(context, request, item);
+    return done;
+  }
   requireRunning(item);
   await context.control('service.restart', { ...selectOnly(item), ...graceOf(request) }, request);
   return done;
@@ -48,6 +57,7 @@ const kill: RouteHandler = async (context, request, reference = '') => {
   const signal = request.query.get('signal') ?? '';
   const killArgs = { ...selectOnly(item), signal: signal || 'SIGKILL' };
   await context.control('service.kill', killArgs, request);
+  if (['', 'KILL', 'SIGKILL', '9'].includes(signal)) await untilKilled(context, request, item);
   return done;
 };
 
@@ -97,6 +107,8 @@ const stop: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(store.view, reference);
   const { task } = item;
   if (isTerminal(task.status.state)) return notModified;
+  requireNode(item, 'stop');
+  if (isOwn(item) && task.status.state !== 'running') return notModified;
   serviceOf(context, item, 'stop');
   const grace = graceOf(request);
   const { project, service } = task;
@@ -116,6 +128,11 @@ const start: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(store.view, reference);
   const { task } = item;
   if (task.status.state === 'running') return notModified;
+  requireNode(item, 'start');
+  if (isOwn(item)) {
+    await startOwn(context, request, item);
+    return done;
+  }
   const service = serviceOf(context, item, 'start');
   if (!service.spec.halted && service.spec.held !== true) {
     throw new AppError(
@@ -136,6 +153,66 @@ const start: RouteHandler = async (context, request, reference = '') => {
   });
   return done;
 };
+
+/** Whether a client created the container through this API. */
+function isOwn({ task }: PlacedContainer): boolean {
+  return task.spec.container.origin !== undefined;
+}
+
+/**
+ * Starts a container that a client created, for the first time or again. Returns once it runs or has
+ * run; throws the engine's message if it cannot be started.
+ */
+async function startOwn(
+  context: GatewayContext,
+  request: ApiRequest,
+  item: PlacedContainer,
+): Promise<void> {
+  const { task, node } = item;
+  if (node.status.state === 'down') {
+    throw new AppError(
+      'unavailable',
+      `cannot start container ${task.containerName}: node ${node.spec.name} is down`,
+    );
+  }
+  const isAgain = isTerminal(task.status.state);
+  let last: Task | undefined;
+  const isDone = (): boolean => {
+    const now = newestTask(context, task.serviceId);
+    if (now === undefined) return true;
+    if (isAgain && now.id === task.id) return false;
+    last = now;
+    return now.status.state === 'running' || isTerminal(now.status.state);
+  };
+  const { project, service } = task;
+  const haltArgs = { project, services: [service], halted: false };
+  await context.control('service.halt', haltArgs, request);
+  const what = `${task.containerName} to start`;
+  await waitFor(context, request, { isDone, waitMs: startMs, what });
+  const { status } = last ?? task;
+  const isRefused = status.exitCode === undefined && status.startedAt === undefined;
+  if (last === undefined || !isTerminal(status.state) || !isRefused) return;
+  const message = status.error ?? status.message;
+  // Clients derive their exit code from the text and expect status 400 with it.
+  const isInput = /executable file not found|no such file|permission denied|not a dir/iu.test(
+    message,
+  );
+  throw new AppError(isInput ? 'invalid' : 'internal', message);
+}
+
+/** Waits until the killed process has ended; its engine may have restarted it. */
+async function untilKilled(
+  { store }: GatewayContext,
+  { signal }: ApiRequest,
+  { task }: PlacedContainer,
+): Promise<void> {
+  const isDone = (): boolean => {
+    const now = store.view.get('tasks', task.id);
+    if (now === undefined || isTerminal(now.status.state)) return true;
+    return now.status.startedAt !== task.status.startedAt;
+  };
+  await waitUntil(store, isDone, AbortSignal.any([signal, AbortSignal.timeout(killMs)]));
+}
 
 async function waitFor(
   { store }: GatewayContext,

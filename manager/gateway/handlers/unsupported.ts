@@ -30,27 +30,11 @@ export const unsupportedRoutes: readonly Route[] = [
     /^\/(?:swarm|services|tasks|nodes|secrets|configs)(?:\/|$)/u,
     refuse("swarm mode's API", 'use "shoal ps", "shoal node ls" and "shoal up"'),
   ),
-  {
-    method: 'POST',
-    pattern: /^\/containers\/create$/u,
-    right: readVisible,
-    handler: refuse('creating a container', `use "shoal run" or "shoal up", ${engine}`),
-  },
   ...allMethods(
     /^\/containers\/.+\/attach\/ws$/u,
     refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
   ),
   ...allMethods(/^\/containers\/prune$/u, refuse('pruning containers', 'use "shoal rm"')),
-  ...allMethods(
-    /^\/containers\/.+\/(?:rename|update)$/u,
-    refuse('renaming or updating a container', 'change the Compose file and use "shoal up"'),
-  ),
-  {
-    method: 'DELETE',
-    pattern: /^\/containers\/.+$/u,
-    right: readVisible,
-    handler: refuse('removing a container', 'use "shoal rm", "shoal scale" or "shoal down"'),
-  },
   ...allMethods(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
   ...allMethods(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
   // `docker inspect` also looks up unknown names as plugins.

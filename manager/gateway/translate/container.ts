@@ -47,6 +47,7 @@ export function toContainer(item: PlacedContainer, scene: ContainerContext): obj
 function networkModeText({ task }: PlacedContainer, { view }: ContainerContext): string {
   const mode = task.spec.container.networkMode;
   if (mode.kind === 'networks') return task.attachments[0]?.network ?? 'default';
+  if (mode.kind === 'container') return `container:${mode.container}`;
   if (mode.kind !== 'service') return mode.kind;
   return `container:${leaderId(task, mode.service, view) ?? mode.service}`;
 }

@@ -8,6 +8,7 @@ import { labelsOf } from './labels.js';
 /** The fields of an engine's record that are changed here; all others pass through unchanged. */
 interface EngineRecord {
   readonly Config?: object;
+  readonly HostConfig?: object;
   readonly NetworkSettings?: {
     readonly Ports?: Readonly<Record<string, readonly EnginePort[] | null>> | null;
   };
@@ -40,8 +41,12 @@ export function withNodeDetails(
 ): object {
   const engine = record as EngineRecord;
   const settings = engine.NetworkSettings;
+  const { origin } = item.task.spec.container;
   return {
     ...engine,
+    ...(origin === undefined
+      ? {}
+      : { HostConfig: { ...engine.HostConfig, AutoRemove: origin.autoRemove } }),
     Name: `/${item.task.containerName}`,
     Config: { ...engine.Config, Labels: labelsOf(item, scene.clusterId) },
     ...(settings === undefined

@@ -58,7 +58,7 @@ export function toCreateRequest(inputs: CreateInputs): CreateRequest {
       value === null ? name : `${name}=${value}`,
     ),
     Labels: inputs.labels,
-    Hostname: spec.networkMode.kind === 'service' ? undefined : spec.hostname,
+    Hostname: ['service', 'container'].includes(spec.networkMode.kind) ? undefined : spec.hostname,
     Healthcheck: spec.healthcheck && healthcheck(spec.healthcheck, apiMinor),
     StopSignal: spec.stopSignal,
     StopTimeout: Math.ceil(spec.stopGraceMs / 1000),
@@ -130,6 +130,8 @@ function networkMode(inputs: CreateInputs): string {
       return mode.kind;
     case 'service':
       return `container:${leader(inputs, mode.service)}`;
+    case 'container':
+      return `container:${mode.container}`;
     case 'networks':
       return inputs.attachments[0]?.engineNetwork ?? 'bridge';
   }

@@ -61,7 +61,7 @@ const permitted: readonly (readonly [methods: string, path: RegExp])[] = [
   ['POST', /^\/(?:auth|build|build\/prune|build\/cancel|session|grpc|commit)$/u],
   ['GET', /^\/containers\/:container\/(?:json|top|changes|export|stats|logs|archive)$/u],
   ['HEAD PUT', /^\/containers\/:container\/archive$/u],
-  ['POST', /^\/containers\/:container\/resize$/u],
+  ['POST', /^\/containers\/:container\/(?:attach|rename|resize|update)$/u],
 ];
 
 /** True if a worker may pass the request to its engine. */

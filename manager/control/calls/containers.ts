@@ -1,0 +1,165 @@
+import { array, optional } from '../../common/base/decode.js';
+import { AppError } from '../../common/base/errors.js';
+import type { ServiceId, TaskId } from '../../common/model/ids.js';
+import type { VolumeSpec } from '../../common/model/network.js';
+import type { Service, ServiceSpec } from '../../common/model/service.js';
+import type { Task } from '../../common/model/task.js';
+import { isTerminal } from '../../common/model/task-state.js';
+import { serviceSpec } from '../../common/protocol/object-decoders.js';
+import { engineRestart, resources, volumeSpec } from '../../common/protocol/spec-decoders.js';
+import type { StoreView, Transaction } from '../../store/store.js';
+import { createVolume } from '../apply-project.js';
+import { addService } from '../apply-service.js';
+import { Args } from '../args.js';
+import type { CallContext, ControlCalls } from '../context.js';
+import { setStopTimeout } from '../stop-timeout.js';
+
+function findTask(view: StoreView, id: string): Task {
+  const task = view.get('tasks', id as TaskId);
+  if (task === undefined) throw new AppError('not-found', `No such container: ${id}`);
+  return task;
+}
+
+/** The service of a client's container. Throws `unsupported` for other containers. */
+function ownService(view: StoreView, task: Task, verb: string): Service {
+  const service = view.get('services', task.serviceId);
+  if (service?.spec.task.container.origin !== undefined) return service;
+  throw new AppError(
+    'unsupported',
+    `container ${task.containerName}: belongs to service ${task.service}; ${verb} it in the Compose file and use "shoal up"`,
+  );
+}
+
+/** Throws `conflict` with the Docker Engine's message. Containers not yet placed count. */
+function requireFreeName(view: StoreView, name: string): void {
+  const task = view.list('tasks').find((each) => each.containerName === name && holdsName(each));
+  const service = view
+    .list('services')
+    .find(({ spec }) => spec.task.container.origin !== undefined && spec.service === name);
+  if (task === undefined && service === undefined) return;
+  const holder = task?.status.containerId ?? service?.id ?? '';
+  throw new AppError(
+    'conflict',
+    `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+}
+
+/** Whether a task's container exists or may come to exist. */
+function holdsName({ desired, status }: Task): boolean {
+  if (!isTerminal(status.state)) return true;
+  return desired !== 'remove' && status.containerId !== undefined;
+}
+
+function create(
+  tx: Transaction,
+  newId: CallContext['newId'],
+  { spec, volumes }: { readonly spec: ServiceSpec; readonly volumes: readonly VolumeSpec[] },
+): ServiceId {
+  requireFreeName(tx, spec.service);
+  for (const { network } of spec.task.networks) {
+    const known = tx.networkByName(network);
+    if (known !== undefined && !known.removing) continue;
+    throw new AppError('not-found', `network ${network} not found`);
+  }
+  for (const volume of volumes) {
+    const known = tx.volumeByName(volume.name);
+    if (known?.removing === true) {
+      throw new AppError('conflict', `volume ${volume.name}: still being removed; retry`);
+    }
+    if (known === undefined) createVolume(tx, newId, volume);
+  }
+  const id = newId() as ServiceId;
+  addService(tx, id, spec);
+  return id;
+}
+
+function remove(tx: Transaction, taskId: string, force: boolean): void {
+  const task = findTask(tx, taskId);
+  const { containerName, status } = task;
+  if (!force && status.state === 'running') {
+    const state = status.paused === true ? 'paused' : 'running';
+    throw new AppError(
+      'conflict',
+      `cannot remove container "/${containerName}": container is ${state}: stop the container before removing or force remove`,
+    );
+  }
+  const service = tx.get('services', task.serviceId);
+  if (service !== undefined && force) setStopTimeout(tx, service, 0, ({ id }) => id === task.id);
+  if (service?.spec.task.container.origin !== undefined) {
+    if (!service.removing) tx.put('services', { ...service, removing: true });
+    return;
+  }
+  const now = findTask(tx, taskId);
+  if (now.desired !== 'remove') tx.put('tasks', { ...now, desired: 'remove' });
+}
+
+function rename(tx: Transaction, taskId: string, name: string): void {
+  const task = findTask(tx, taskId);
+  const service = ownService(tx, task, 'rename');
+  if (name === task.containerName) return;
+  requireFreeName(tx, name);
+  const { spec } = service;
+  const container = { ...spec.task.container, containerName: name };
+  const named = { name: `${spec.project}_${name}`, service: name };
+  tx.put('services', {
+    ...service,
+    spec: { ...spec, ...named, task: { ...spec.task, container } },
+  });
+  const swap = (alias: string): string => (alias === task.containerName ? name : alias);
+  for (const each of tx.tasksOfService(service.id)) {
+    const attachments = each.attachments.map((attachment) => ({
+      ...attachment,
+      aliases: attachment.aliases.map(swap),
+    }));
+    tx.put('tasks', { ...each, service: name, containerName: name, attachments });
+  }
+}
+
+function update(tx: Transaction, args: Args): void {
+  const task = findTask(tx, args.text('taskId'));
+  const service = ownService(tx, task, 'change');
+  const restart = args.field('restart', optional(engineRestart));
+  const change = <Spec extends Task['spec']>(spec: Spec): Spec => ({
+    ...spec,
+    resources: args.field('resources', resources),
+    container: { ...spec.container, engineRestart: restart ?? spec.container.engineRestart },
+  });
+  tx.put('services', { ...service, spec: { ...service.spec, task: change(service.spec.task) } });
+  for (const each of tx.tasksOfService(service.id)) {
+    tx.put('tasks', { ...each, spec: change(each.spec) });
+  }
+}
+
+/** Calls about single containers, which the Docker API needs. */
+export const containerCalls: Pick<
+  ControlCalls,
+  'container.create' | 'container.remove' | 'container.rename' | 'container.update'
+> = {
+  'container.create': ({ store, newId }, value) => {
+    const args = new Args('container.create', value);
+    const spec = args.field('spec', serviceSpec);
+    const volumes = args.field('volumes', array(volumeSpec));
+    return store.update('control', (tx) => create(tx, newId, { spec, volumes }));
+  },
+  'container.remove': async ({ store }, value) => {
+    const args = new Args('container.remove', value);
+    await store.update('control', (tx) => {
+      remove(tx, args.text('taskId'), args.flag('force'));
+    });
+    return null;
+  },
+  'container.rename': async ({ store }, value) => {
+    const args = new Args('container.rename', value);
+    await store.update('control', (tx) => {
+      rename(tx, args.text('taskId'), args.text('name'));
+    });
+    return null;
+  },
+  'container.update': async ({ store }, value) => {
+    const args = new Args('container.update', value);
+    await store.update('control', (tx) => {
+      update(tx, args);
+    });
+    return null;
+  },
+};

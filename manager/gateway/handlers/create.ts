@@ -1,0 +1,157 @@
+import { deployCluster } from '../../access/required-right.js';
+import { AppError, isConflict } from '../../common/base/errors.js';
+import type { ServiceId } from '../../common/model/ids.js';
+import type { Task } from '../../common/model/task.js';
+import { isTerminal } from '../../common/model/task-state.js';
+import { byNewest } from '../../store/slots.js';
+import { waitUntil } from '../../store/wait-until.js';
+import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
+import { decodeCreateBody } from '../create/create-body.js';
+import { randomName } from '../create/random-name.js';
+import type { CreatePlan, CreateRequest } from '../create/to-service.js';
+import { toService } from '../create/to-service.js';
+import { jsonResponse } from '../response.js';
+import { parseImage } from '../translate/image-name.js';
+
+/** Deadline of a create, which may fetch the image from another node. */
+const createMs = 300_000;
+/** Deadline of the nodes to say whether they have an image. */
+const imageMs = 3_000;
+const nameAttempts = 5;
+const namePattern = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/u;
+
+export function checkName(name: string): string {
+  if (namePattern.test(name)) return name.replace(/^\//u, '');
+  throw new AppError(
+    'invalid',
+    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  );
+}
+
+/**
+ * Creates a container: stores its service and returns once a node has created the container, whose
+ * id is the engine's.
+ */
+const create: RouteHandler = async (context, request) => {
+  const { query } = request;
+  const body = decodeCreateBody(await request.body());
+  const wanted = query.get('name') ?? '';
+  const platform = query.get('platform') ?? '';
+  const base = { body, ...(platform === '' ? {} : { platform }) };
+  const name = wanted === '' ? undefined : checkName(wanted);
+  // Bad options are refused before a missing image, which clients would pull first.
+  toService({ ...base, name: name ?? 'unnamed' }, context.store.view);
+  await requireImage(context, body.Image ?? '', request.signal);
+  const id = await store(context, request, base, name);
+  try {
+    return jsonResponse({ Id: await whenCreated(context, request, id), Warnings: [] }, 201);
+  } catch (error) {
+    await discard(context, request, id);
+    throw error;
+  }
+};
+
+/** Throws `not-found` with the Docker Engine's message if no node has the image. */
+async function requireImage(
+  { store: { view }, workers }: GatewayContext,
+  image: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(imageMs)]);
+  const nodes = view.list('nodes').filter(({ status }) => status.state === 'ready');
+  const answers = nodes.map(async ({ id }) => {
+    const record = await workers.call(id, 'inspectImage', { image }, deadline);
+    if (record === null) throw new AppError('not-found', image);
+  });
+  try {
+    await Promise.any(answers);
+  } catch {
+    const { tag, digest } = parseImage(image);
+    const suffix = tag === '' && digest === '' ? ':latest' : '';
+    throw new AppError('not-found', `No such image: ${image}${suffix}`);
+  }
+}
+
+async function store(
+  context: GatewayContext,
+  request: ApiRequest,
+  base: Omit<CreateRequest, 'name'>,
+  name: string | undefined,
+): Promise<ServiceId> {
+  const seed = context.newId();
+  for (let attempt = 0; ; attempt += 1) {
+    const plan = toService(
+      { ...base, name: name ?? randomName(seed, attempt) },
+      context.store.view,
+    );
+    try {
+      return await storePlan(context, request, plan);
+    } catch (error) {
+      if (name !== undefined || !isConflict(error) || attempt >= nameAttempts) throw error;
+    }
+  }
+}
+
+async function storePlan(
+  { control }: GatewayContext,
+  request: ApiRequest,
+  plan: CreatePlan,
+): Promise<ServiceId> {
+  return (await control('container.create', plan, request)) as ServiceId;
+}
+
+/** The newest task of a client's container. */
+export function newestTask(
+  { store: { view } }: Pick<GatewayContext, 'store'>,
+  id: ServiceId,
+): Task | undefined {
+  return [...view.tasksOfService(id)].sort(byNewest)[0];
+}
+
+/** Waits until the container exists on a node; returns its id. */
+async function whenCreated(
+  context: GatewayContext,
+  { signal }: ApiRequest,
+  id: ServiceId,
+): Promise<string> {
+  const outcome = (): string | AppError | undefined => outcomeOf(newestTask(context, id));
+  const deadline = AbortSignal.timeout(createMs);
+  await waitUntil(
+    context.store,
+    () => outcome() !== undefined,
+    AbortSignal.any([signal, deadline]),
+  );
+  const result = outcome();
+  if (typeof result === 'string') return result;
+  throw result ?? new AppError('timeout', `create: no node has created the container in time`);
+}
+
+function outcomeOf(task: Task | undefined): string | AppError | undefined {
+  if (task === undefined) return undefined;
+  const { status, explanation } = task;
+  if (status.containerId !== undefined) return status.containerId;
+  if (isTerminal(status.state)) return failureOf(status.error ?? status.message);
+  if (status.state === 'pending' && explanation?.placed === false) {
+    return new AppError('unavailable', [explanation.summary, ...explanation.reasons].join('; '));
+  }
+  return undefined;
+}
+
+/** The worker passes on the engine's message, but not its status. */
+function failureOf(message: string): AppError {
+  const isInput = /invalid|conflicting|must be|not supported/iu.test(message);
+  return new AppError(isInput ? 'invalid' : 'internal', message);
+}
+
+/** Removes what a failed create has left. */
+async function discard(context: GatewayContext, request: ApiRequest, id: ServiceId): Promise<void> {
+  const task = newestTask(context, id);
+  if (task === undefined) return;
+  await context
+    .control('container.remove', { taskId: task.id, force: true }, request)
+    .catch(() => undefined);
+}
+
+export const createRoutes: readonly Route[] = [
+  { method: 'POST', pattern: /^\/containers\/create$/u, right: deployCluster, handler: create },
+];
