@@ -17,21 +17,24 @@ export function planMounts({ Binds = [], Mounts = [] }: HostConfigBody): MountPl
     if (mount.type !== 'volume' || mount.source === undefined) continue;
     volumes.set(mount.source, plainVolume(mount.source));
   }
-  for (const { Type, Source = '', VolumeOptions } of Mounts) {
-    if (Type !== 'volume' || Source === '') continue;
-    const { DriverConfig = {}, Labels = {} } = VolumeOptions ?? {};
-    const driver = DriverConfig.Name ?? '';
-    volumes.set(Source, {
-      ...plainVolume(Source),
-      ...(driver === '' ? {} : { driver }),
-      driverOpts: DriverConfig.Options ?? {},
-      labels: Labels,
-    });
+  for (const mount of Mounts) {
+    const { Type, Source = '' } = mount;
+    if (Type === 'volume' && Source !== '') volumes.set(Source, toVolumeSpec(Source, mount));
   }
   return { mounts, volumes: [...volumes.values()] };
 }
 
-export function plainVolume(name: string): VolumeSpec {
+function toVolumeSpec(name: string, { VolumeOptions = {} }: MountBody): VolumeSpec {
+  const { DriverConfig = {}, Labels = {} } = VolumeOptions;
+  const driver = DriverConfig.Name ?? '';
+  return {
+    ...plainVolume(name),
+    ...(driver === '' ? {} : { driver }),
+    ...{ driverOpts: DriverConfig.Options ?? {}, labels: Labels },
+  };
+}
+
+function plainVolume(name: string): VolumeSpec {
   return {
     ...{ name, project: '', key: name, driver: 'local' },
     ...{ driverOpts: {}, labels: {}, external: false },
@@ -42,35 +45,55 @@ const propagations = new Set(['shared', 'slave', 'private', 'rshared', 'rslave',
 const consistencies = new Set(['consistent', 'cached', 'delegated', 'default']);
 const volumeName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/u;
 
+interface BindParts {
+  readonly source: string | undefined;
+  readonly target: string;
+  readonly words: readonly string[];
+}
+
 /** Parses `source:target[:options]`, or a target alone for an anonymous volume. */
 function parseBind(text: string): MountSpec {
   const parts = text.split(':');
-  if (parts.length > 3 || parts.some((part) => part === '')) throw invalidBind(text);
+  if (parts.length > 3 || parts.includes('')) throw invalidBind(text);
   const [first = '', target = first, options = ''] = parts;
-  const source = parts.length === 1 ? undefined : first;
   if (!target.startsWith('/') || target === '/') throw invalidBind(text);
   const words = options === '' ? [] : options.split(',');
-  const readOnly = words.includes('ro');
+  if (parts.length > 1 && first.startsWith('/'))
+    return hostBind(text, { source: first, target, words });
+  return volumeBind(text, { source: parts.length === 1 ? undefined : first, target, words });
+}
+
+function commonOf(
+  target: string,
+  words: readonly string[],
+): { readonly target: string; readonly readOnly: boolean; readonly consistency?: string } {
   const consistency = words.find((word) => consistencies.has(word));
-  const common = { target, readOnly, ...(consistency === undefined ? {} : { consistency }) };
-  if (source?.startsWith('/') === true) {
-    const propagation = words.find((word) => propagations.has(word));
-    const selinux = words.find((word) => word === 'z' || word === 'Z');
-    const known = new Set(['ro', 'rw', consistency, propagation, selinux]);
-    if (words.some((word) => !known.has(word))) throw invalidBind(text);
-    return {
-      ...{ type: 'bind', source, createHostPath: true, ...common },
-      ...(propagation === undefined ? {} : { propagation }),
-      ...(selinux === undefined ? {} : { selinux }),
-    };
-  }
+  const readOnly = words.includes('ro');
+  return { target, readOnly, ...(consistency === undefined ? {} : { consistency }) };
+}
+
+function hostBind(text: string, { source = '', target, words }: BindParts): MountSpec {
+  const common = commonOf(target, words);
+  const propagation = words.find((word) => propagations.has(word));
+  const selinux = words.find((word) => word === 'z' || word === 'Z');
+  const known = new Set(['ro', 'rw', common.consistency, propagation, selinux]);
+  if (words.some((word) => !known.has(word))) throw invalidBind(text);
+  return {
+    ...{ type: 'bind', source, createHostPath: true, ...common },
+    ...(propagation === undefined ? {} : { propagation }),
+    ...(selinux === undefined ? {} : { selinux }),
+  };
+}
+
+function volumeBind(text: string, { source, target, words }: BindParts): MountSpec {
   if (source !== undefined && !volumeName.test(source)) {
     throw new AppError(
       'invalid',
       `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     );
   }
-  const known = new Set(['ro', 'rw', 'nocopy', 'z', 'Z', consistency]);
+  const common = commonOf(target, words);
+  const known = new Set(['ro', 'rw', 'nocopy', 'z', 'Z', common.consistency]);
   if (words.some((word) => !known.has(word))) throw invalidBind(text);
   return {
     ...{ type: 'volume', noCopy: words.includes('nocopy'), ...common },
@@ -98,20 +121,9 @@ function toMountSpec(mount: MountBody): MountSpec {
     case 'bind':
       return { type: 'bind', source, ...common, ...bindOptions(mount) };
     case 'volume':
-      return {
-        ...{ type: 'volume', ...common, noCopy: mount.VolumeOptions?.NoCopy ?? false },
-        ...(source === '' ? {} : { source }),
-        ...nonEmpty('subpath', mount.VolumeOptions?.Subpath),
-        ...(source === '' ? { labels: mount.VolumeOptions?.Labels ?? {} } : {}),
-      };
-    case 'tmpfs': {
-      const { SizeBytes, Mode } = mount.TmpfsOptions ?? {};
-      return {
-        ...{ type: 'tmpfs', ...common },
-        ...(SizeBytes === undefined ? {} : { sizeBytes: SizeBytes }),
-        ...(Mode === undefined ? {} : { mode: Mode }),
-      };
-    }
+      return volumeMount(mount, common);
+    case 'tmpfs':
+      return tmpfsMount(mount, common);
     case 'image':
       return { type: 'image', source, target, ...nonEmpty('subpath', mount.ImageOptions?.Subpath) };
     default:
@@ -131,9 +143,31 @@ function bindOptions({ BindOptions = {} }: MountBody): {
   };
 }
 
+type CommonMount = ReturnType<typeof commonOf>;
+
+function volumeMount(
+  { Source = '', VolumeOptions = {} }: MountBody,
+  common: CommonMount,
+): MountSpec {
+  return {
+    ...{ type: 'volume', ...common, noCopy: VolumeOptions.NoCopy ?? false },
+    ...(Source === '' ? { labels: VolumeOptions.Labels ?? {} } : { source: Source }),
+    ...nonEmpty('subpath', VolumeOptions.Subpath),
+  };
+}
+
+function tmpfsMount({ TmpfsOptions = {} }: MountBody, common: CommonMount): MountSpec {
+  const { SizeBytes, Mode } = TmpfsOptions;
+  return {
+    ...{ type: 'tmpfs', ...common },
+    ...(SizeBytes === undefined ? {} : { sizeBytes: SizeBytes }),
+    ...(Mode === undefined ? {} : { mode: Mode }),
+  };
+}
+
 function nonEmpty<Key extends string>(
   key: Key,
   value: string | undefined,
-): { readonly [K in Key]?: string } {
-  return value === undefined || value === '' ? {} : ({ [key]: value } as { [K in Key]: string });
+): Partial<Record<Key, string>> {
+  return value === undefined || value === '' ? {} : ({ [key]: value } as Record<Key, string>);
 }

@@ -6,7 +6,7 @@ import { lookupNetwork } from '../find-resource.js';
 import type { CreateBody, EndpointBody } from './create-body.js';
 
 /** Networks of a container. */
-export interface NetworkPlan {
+export interface AttachmentPlan {
   readonly mode: NetworkMode;
   readonly attachments: readonly NetworkAttachmentSpec[];
 }
@@ -18,11 +18,11 @@ const engineNetworks = new Set(['', 'default', 'bridge', 'host', 'none']);
  * Translates `NetworkMode` and `EndpointsConfig`. Without a network, the container is on its node's
  * default bridge. `resolve` returns the id of a container on its engine.
  */
-export function planNetworks(
+export function planAttachments(
   body: CreateBody,
   view: StoreView,
   resolve: (reference: string) => string,
-): NetworkPlan {
+): AttachmentPlan {
   const mode = body.HostConfig?.NetworkMode ?? '';
   const endpoints = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {});
   const named = endpoints.filter(([name]) => !engineNetworks.has(name));

@@ -12,10 +12,10 @@ import type { StoreView } from '../../store/store.js';
 import { findContainer } from '../find-container.js';
 import type { CreateBody, HealthcheckBody, HostConfigBody } from './create-body.js';
 import { planMounts } from './mounts.js';
-import { planNetworks } from './networks.js';
+import { planAttachments } from './networks.js';
 import { planPorts } from './ports.js';
 
-export interface CreateRequest {
+export interface ContainerRequest {
   readonly body: CreateBody;
   readonly name: string;
   readonly platform?: string;
@@ -36,7 +36,7 @@ const nanosPerMs = 1_000_000;
  * Translates a create request to a service of one container, held until its start. Containers that
  * it refers to are found in `view` and tie it to their node.
  */
-export function toService({ body, name, platform }: CreateRequest, view: StoreView): CreatePlan {
+export function toService({ body, name, platform }: ContainerRequest, view: StoreView): CreatePlan {
   const host = body.HostConfig ?? {};
   const nodes = new Set<string>();
   const resolve = (reference: string): string => {
@@ -44,7 +44,7 @@ export function toService({ body, name, platform }: CreateRequest, view: StoreVi
     nodes.add(node.id);
     return containerId;
   };
-  const networks = planNetworks(body, view, resolve);
+  const networks = planAttachments(body, view, resolve);
   const { mounts, volumes } = planMounts(host);
   const project = body.Labels?.[projectLabel] ?? '';
   const ties = sharedWith(host, resolve);
@@ -83,18 +83,33 @@ function containerOf(
   return {
     origin: { autoRemove: host.AutoRemove ?? false },
     ...{ image, pullPolicy: 'missing', env: environment(body.Env ?? []) },
-    ...(body.Cmd === undefined ? {} : { command: body.Cmd }),
-    ...(body.Entrypoint === undefined ? {} : { entrypoint: body.Entrypoint }),
+    ...processOf(body),
     labels: body.Labels ?? {},
     ...(hostname === '' ? {} : { hostname }),
-    ...(body.Healthcheck === undefined ? {} : { healthcheck: healthcheckOf(body.Healthcheck) }),
     engineRestart: restartOf(host),
     ...(stopSignal === '' ? {} : { stopSignal }),
     stopGraceMs: body.StopTimeout === undefined ? defaultGraceMs : body.StopTimeout * 1000,
-    ...{ tty: body.Tty ?? false, stdinOpen: body.OpenStdin ?? false },
-    ...{ dns: host.Dns ?? [], dnsSearch: host.DnsSearch ?? [], dnsOptions: host.DnsOptions ?? [] },
-    ...{ extraHosts: host.ExtraHosts ?? [], files: [], config: body.config },
+    ...namesOf(host),
+    ...{ files: [], config: body.config },
   };
+}
+
+function processOf(
+  body: CreateBody,
+): Pick<ContainerSpec, 'command' | 'entrypoint' | 'healthcheck' | 'tty' | 'stdinOpen'> {
+  return {
+    ...(body.Cmd === undefined ? {} : { command: body.Cmd }),
+    ...(body.Entrypoint === undefined ? {} : { entrypoint: body.Entrypoint }),
+    ...(body.Healthcheck === undefined ? {} : { healthcheck: healthcheckOf(body.Healthcheck) }),
+    ...{ tty: body.Tty ?? false, stdinOpen: body.OpenStdin ?? false },
+  };
+}
+
+function namesOf(
+  host: HostConfigBody,
+): Pick<ContainerSpec, 'dns' | 'dnsSearch' | 'dnsOptions' | 'extraHosts'> {
+  const { Dns: dns = [], DnsSearch: dnsSearch = [], DnsOptions: dnsOptions = [] } = host;
+  return { dns, dnsSearch, dnsOptions, extraHosts: host.ExtraHosts ?? [] };
 }
 
 /** Options that name other containers, with the ids of the engine. */

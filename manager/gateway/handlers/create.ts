@@ -8,7 +8,7 @@ import { waitUntil } from '../../store/wait-until.js';
 import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
 import { decodeCreateBody } from '../create/create-body.js';
 import { randomName } from '../create/random-name.js';
-import type { CreatePlan, CreateRequest } from '../create/to-service.js';
+import type { CreatePlan, ContainerRequest } from '../create/to-service.js';
 import { toService } from '../create/to-service.js';
 import { jsonResponse } from '../response.js';
 import { parseImage } from '../translate/image-name.js';
@@ -20,7 +20,7 @@ const imageMs = 3_000;
 const nameAttempts = 5;
 const namePattern = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/u;
 
-export function checkName(name: string): string {
+export function requireContainerName(name: string): string {
   if (namePattern.test(name)) return name.replace(/^\//u, '');
   throw new AppError(
     'invalid',
@@ -38,7 +38,7 @@ const create: RouteHandler = async (context, request) => {
   const wanted = query.get('name') ?? '';
   const platform = query.get('platform') ?? '';
   const base = { body, ...(platform === '' ? {} : { platform }) };
-  const name = wanted === '' ? undefined : checkName(wanted);
+  const name = wanted === '' ? undefined : requireContainerName(wanted);
   // Bad options are refused before a missing image, which clients would pull first.
   toService({ ...base, name: name ?? 'unnamed' }, context.store.view);
   await requireImage(context, body.Image ?? '', request.signal);
@@ -75,7 +75,7 @@ async function requireImage(
 async function store(
   context: GatewayContext,
   request: ApiRequest,
-  base: Omit<CreateRequest, 'name'>,
+  base: Omit<ContainerRequest, 'name'>,
   name: string | undefined,
 ): Promise<ServiceId> {
   const seed = context.newId();

@@ -7,7 +7,7 @@ import { askJson, passOn } from '../engine/pass-request.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import { jsonResponse } from '../response.js';
-import { checkName } from './create.js';
+import { requireContainerName } from './create.js';
 import { requireNode } from './remove.js';
 
 const engineMs = 15_000;
@@ -16,11 +16,12 @@ const engineMs = 15_000;
 const rename: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireNode(item, 'rename');
-  const name = checkName(request.query.get('name') ?? '');
+  const name = requireContainerName(request.query.get('name') ?? '');
   const { id: taskId, containerName } = item.task;
   await context.control('container.rename', { taskId, name }, request);
   try {
-    await ask(context, request, item, `rename?name=${encodeURIComponent(name)}`);
+    const action = `rename?name=${encodeURIComponent(name)}`;
+    await ask(context, request, item, { action });
   } catch (error) {
     await context.control('container.rename', { taskId, name: containerName }, request);
     throw error;
@@ -35,7 +36,7 @@ const update: RouteHandler = async (context, request, reference = '') => {
   const body = await request.body();
   const { resources, hasRestart, host } = decodeUpdateBody(body, item.task.spec.resources);
   const restart = hasRestart ? { restart: restartOf(host) } : {};
-  const answer = await ask(context, request, item, 'update', body);
+  const answer = await ask(context, request, item, { action: 'update', body });
   const taskId = item.task.id;
   await context.control('container.update', { taskId, resources, ...restart }, request);
   return jsonResponse(isFields(answer) ? answer : { Warnings: null });
@@ -45,8 +46,7 @@ async function ask(
   { workers }: GatewayContext,
   request: ApiRequest,
   { task, node }: PlacedContainer,
-  action: string,
-  body?: JsonBody,
+  { action, body }: { readonly action: string; readonly body?: JsonBody },
 ): Promise<unknown> {
   const call = {
     ...passOn(request, `/containers/:container/${action}`),

@@ -1,5 +1,5 @@
 import type { MountSpec } from '../../common/model/container.js';
-import { containerState, statusText } from '../../common/model/container-state.js';
+import { containerState, isUnknown, statusText } from '../../common/model/container-state.js';
 import { orderedPorts, portAddress } from '../../common/model/published-ports.js';
 import type { Attachment, Task } from '../../common/model/task.js';
 import { currentTask } from '../../store/slots.js';
@@ -36,12 +36,18 @@ export function toContainer(item: PlacedContainer, scene: ContainerContext): obj
     })),
     Labels: labelsOf(item, scene.clusterId),
     State: containerState(task),
-    Status: statusText(task, scene.now, node),
+    Status: statusOf(item, scene.now),
     HostConfig: { NetworkMode: networkModeText(item, scene) },
     Health: { Status: task.status.health ?? 'none', FailingStreak: 0 },
     NetworkSettings: { Networks: endpointsOf(task.attachments, scene.view) },
     Mounts: container.mounts.map(toMountPoint),
   };
+}
+
+/** A client's container that could not be started is created, as on the Docker Engine. */
+function statusOf({ task, node }: PlacedContainer, now: number): string {
+  const isCreated = task.spec.container.origin !== undefined && containerState(task) === 'created';
+  return isCreated && !isUnknown(task, node) ? 'Created' : statusText(task, now, node);
 }
 
 function networkModeText({ task }: PlacedContainer, { view }: ContainerContext): string {

@@ -74,9 +74,9 @@ test('an unknown name is not found on any path that docker inspect tries', async
 
 test('unsupported requests name the command to use instead', async (t) => {
   const { api } = await scene(t);
-  const created = await api.request('POST', '/containers/create', { Image: 'busybox' });
-  t.is(created.status, 501);
-  t.regex(message(created.body), /shoal run/);
+  const socket = await api.request('GET', '/containers/demo-web-1/attach/ws');
+  t.is(socket.status, 501);
+  t.regex(message(socket.body), /shoal attach/);
   t.regex(message((await api.request('GET', '/services')).body), /shoal ps/);
   t.is((await api.request('GET', '/nothing')).status, 404);
 });
