@@ -175,6 +175,7 @@ module.exports = {
     single('consul', '^manager/store/consul/'),
     single('ws', '^manager/(common/protocol|transport)/transport'),
     single('node-forge', '^manager/common/pki/pki'),
+    single('re2js', '^manager/common/base/pattern[.]ts$'),
     single('ssh2', '^cli/ssh/ssh[.]ts$'),
     single('js-yaml', '^cli/compose/yaml/'),
     single('dns-packet', '^network/dns/codec[.]ts$'),

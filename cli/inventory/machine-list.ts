@@ -1,4 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
+import type { Pattern } from '../../manager/common/base/pattern.js';
+import { compilePattern } from '../../manager/common/base/pattern.js';
 import { managerPort } from './remote-paths.js';
 import type { MachineRecord } from './machine-record.js';
 import { bracketIpv6, engineUrl } from './machine-record.js';
@@ -32,7 +34,7 @@ export interface MachineFilters {
   readonly swarm: readonly string[];
   readonly driver: readonly string[];
   readonly state: readonly string[];
-  readonly name: readonly RegExp[];
+  readonly name: readonly Pattern[];
   readonly label: readonly string[];
 }
 
@@ -61,9 +63,9 @@ export function parseMachineFilters(entries: readonly string[]): MachineFilters 
   return { swarm, driver, state, label, name: name.map(toPattern) };
 }
 
-function toPattern(text: string): RegExp {
+function toPattern(text: string): Pattern {
   try {
-    return new RegExp(text, 'u');
+    return compilePattern(text);
   } catch (error) {
     throw new AppError('invalid', `filter name=${text} is not a valid regular expression`, {
       cause: error,

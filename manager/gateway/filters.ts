@@ -1,5 +1,10 @@
-import { AppError } from '../common/base/errors.js';
+import { AppError, messageOf } from '../common/base/errors.js';
+import type { Pattern } from '../common/base/pattern.js';
+import { compilePattern, isPlainText } from '../common/base/pattern.js';
 import type { Labels } from '../common/model/meta.js';
+
+/** Most regular expressions in one request. */
+const maxPatterns = 16;
 
 /** Filter values by key: an object must match one value of every key. */
 export type QueryFilters = ReadonlyMap<string, readonly string[]>;
@@ -18,9 +23,22 @@ export function parseQueryFilters(query: URLSearchParams, known?: readonly strin
       throw new AppError('invalid', `invalid filter '${key}'`);
     }
     const values = valuesOf(key, wanted);
+    if (key === 'name') checkPatterns(values);
     if (values.length > 0) filters.set(key, values);
   }
   return filters;
+}
+
+/** Throws `invalid` for too many regular expressions or one that is too large. */
+function checkPatterns(names: readonly string[]): void {
+  const patterns = names.filter((name) => !isPlainText(name));
+  if (patterns.length > maxPatterns) {
+    throw new AppError(
+      'invalid',
+      `filter 'name': at most ${String(maxPatterns)} regular expressions are allowed`,
+    );
+  }
+  for (const pattern of patterns) compileName(pattern);
 }
 
 function parseObject(text: string): object {
@@ -64,10 +82,16 @@ export function hasLabels(filters: QueryFilters, labels: Labels): boolean {
 /** Matches a name like the Docker Engine: as a substring or a regular expression. */
 export function matchesName(name: string, wanted: string): boolean {
   if (name.includes(wanted)) return true;
+  return !isPlainText(wanted) && compileName(wanted).test(name);
+}
+
+function compileName(wanted: string): Pattern {
   try {
-    return new RegExp(wanted, 'u').test(name);
-  } catch {
-    return false;
+    return compilePattern(wanted);
+  } catch (error) {
+    throw new AppError('invalid', `invalid filter 'name=${wanted}': ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

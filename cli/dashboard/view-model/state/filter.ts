@@ -1,3 +1,4 @@
+import { compilePattern } from '../../../../manager/common/base/pattern.js';
 import type { Labels } from '../../../../manager/common/model/meta.js';
 
 /** The part of a row that filters match. */
@@ -35,7 +36,7 @@ function textFilter(text: string): RowFilter {
   // Fast path: plain words are by far the most common.
   if (/^[\w .:/-]+$/u.test(text) && !text.includes('.')) return contains(text);
   try {
-    const pattern = new RegExp(text, 'iu');
+    const pattern = compilePattern(text, { ignoreCase: true });
     return { matches: (item) => pattern.test(item.text) };
   } catch {
     return { ...contains(text), problem: 'not a regular expression, matched literally' };

@@ -1,3 +1,4 @@
+import { compilePattern } from '../../../../manager/common/base/pattern.js';
 import type { TaskLogLine } from '../../../../manager/common/protocol/control.js';
 import { sanitizeText } from '../paint/text.js';
 
@@ -96,7 +97,7 @@ export interface LogQuery {
 export function compileSearch(search: string): ((text: string) => boolean) | undefined {
   if (search === '') return undefined;
   try {
-    const pattern = new RegExp(search, 'iu');
+    const pattern = compilePattern(search, { ignoreCase: true });
     return (text) => pattern.test(text);
   } catch {
     const wanted = search.toLowerCase();
