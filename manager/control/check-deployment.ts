@@ -9,6 +9,7 @@ import { requireNoPrivilege } from '../access/client-access.js';
 import { ScopedView } from '../access/scoped-view.js';
 import { AppError } from '../common/base/errors.js';
 import type { NetworkSpec, VolumeSpec } from '../common/model/network.js';
+import type { ServiceSpec } from '../common/model/service.js';
 import type { ClientAccess } from '../common/model/trust/client.js';
 import type { ProjectApply } from '../common/protocol/project-calls.js';
 import type { StoreView } from '../store/store.js';
@@ -27,6 +28,11 @@ export function checkVolumeRights(access: ClientAccess, spec: VolumeSpec): void 
   refuse(access, `volume ${spec.name}`, volumePrivileges(spec));
 }
 
+/** Throws `forbidden` if a client without the role admin requests rights over a machine. */
+export function checkServiceRights(access: ClientAccess, { service, task }: ServiceSpec): void {
+  refuse(access, `service ${service}`, containerPrivileges(task.container));
+}
+
 /**
  * Checks a deployment of a client: only an admin may request rights over machines, and a client that
  * is limited to projects may use and replace objects of its projects and shared ones only. `view`
@@ -34,9 +40,7 @@ export function checkVolumeRights(access: ClientAccess, spec: VolumeSpec): void 
  */
 export function checkDeployment(access: ClientAccess, input: ProjectApply, view: StoreView): void {
   if (access.role === 'admin') return;
-  for (const { service, task } of input.services) {
-    refuse(access, `service ${service}`, containerPrivileges(task.container));
-  }
+  for (const spec of input.services) checkServiceRights(access, spec);
   for (const spec of input.networks) checkNetworkRights(access, spec);
   for (const spec of input.volumes) checkVolumeRights(access, spec);
   if (access.projects.length > 0) checkObjects(access, input, view);

@@ -11,6 +11,7 @@ import type { StoreView, Transaction } from '../../store/store.js';
 import { createVolume } from '../apply-project.js';
 import { addService } from '../apply-service.js';
 import { Args } from '../args.js';
+import { checkServiceRights, checkVolumeRights } from '../check-deployment.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { setStopTimeout } from '../stop-timeout.js';
 
@@ -135,10 +136,12 @@ export const containerCalls: Pick<
   ControlCalls,
   'container.create' | 'container.remove' | 'container.rename' | 'container.update'
 > = {
-  'container.create': ({ store, newId }, value) => {
+  'container.create': ({ store, newId, access }, value) => {
     const args = new Args('container.create', value);
     const spec = args.field('spec', serviceSpec);
     const volumes = args.field('volumes', array(volumeSpec));
+    checkServiceRights(access, spec);
+    for (const volume of volumes) checkVolumeRights(access, volume);
     return store.update('control', (tx) => create(tx, newId, { spec, volumes }));
   },
   'container.remove': async ({ store }, value) => {

@@ -87,6 +87,25 @@ test('roles and projects bind calls, streams and the Docker API', async (t) => {
   t.regex(made.body, /client viewer has role read/u);
 });
 
+test('a deployer creates no privileged container and no volume of the machine', async (t) => {
+  const manager = await start(t);
+  const ci = await client(manager, 'ci', 'deploy');
+  const spec = aServiceSpec('web');
+  const container = { ...spec.task.container, hostConfig: { Privileged: true } };
+  const privileged = { ...spec, task: { ...spec.task, container } };
+  const etc = { type: 'none', o: 'bind', device: '/etc' };
+  const volume = { name: 'etc', project: '', key: 'etc', driver: 'local', driverOpts: etc };
+  const volumes = [{ ...volume, labels: {}, external: false }];
+  for (const order of [
+    { spec: privileged, volumes: [] },
+    { spec, volumes },
+  ]) {
+    const refused = await t.throwsAsync(manager.call('container.create', order, ci));
+    t.true(isForbidden(refused));
+    t.regex(refused.message, /requests rights over its machine/u);
+  }
+});
+
 test('a removed client is refused at once and its open streams end, also forwarded ones', async (t) => {
   const manager = await start(t);
   const ci = await client(manager, 'ci', 'deploy', ['shop']);
