@@ -7,7 +7,7 @@ import type { FirstContactPolicy, HostKeyCheck, OfferedHostKey } from '../ssh/fi
 import {
   decideFirstContact,
   expectedFingerprint,
-  fingerprintOf,
+  fingerprintOfKey,
   hostKeyChecks,
 } from '../ssh/first-contact.js';
 import type { CreateFlags } from './new-record.js';
@@ -53,7 +53,7 @@ async function decide(
   offered: OfferedHostKey,
   dialog: HostKeyDialog,
 ): Promise<string> {
-  const print = fingerprintOf(offered.key);
+  const print = fingerprintOfKey(offered.key);
   const { machine, host, key } = offered;
   const what = `${machine}: ${key.type} host key of ${host} is ${print}`;
   const contact = decideFirstContact(policy, offered);

@@ -28,7 +28,7 @@ export type FirstContact =
   | { readonly decision: 'refuse'; readonly error: AppError };
 
 /** The fingerprint of a key as OpenSSH prints it, `SHA256:…`. */
-export function fingerprintOf(key: HostKey): string {
+export function fingerprintOfKey(key: HostKey): string {
   return hostKeyFingerprint(Buffer.from(key.blob, 'base64'));
 }
 
@@ -40,7 +40,7 @@ export function expectedFingerprint(value: string): string {
   const text = value.trim();
   if (/^SHA256:[\w+/]{43}$/u.test(text)) return text;
   const blob = /(?:^|\s)(?:ssh|ecdsa|sk)-\S+\s+(AAAA[\w+/]+=*)(?:\s|$)/u.exec(text)?.[1];
-  if (blob !== undefined) return fingerprintOf({ type: '', blob });
+  if (blob !== undefined) return fingerprintOfKey({ type: '', blob });
   throw new AppError(
     'invalid',
     `--generic-ssh-host-key ${text}: not a host key; give SHA256:… or a line of ssh-keyscan`,
@@ -52,7 +52,7 @@ export function decideFirstContact(
   policy: FirstContactPolicy,
   { machine, host, port, key }: OfferedHostKey,
 ): FirstContact {
-  const print = fingerprintOf(key);
+  const print = fingerprintOfKey(key);
   const refuse = (problem: string): FirstContact => ({
     decision: 'refuse',
     error: new AppError('forbidden', `${machine}: host key ${print} of ${host} ${problem}`),

@@ -3,12 +3,12 @@ import type { HostKeyCheck } from '../../../cli/ssh/first-contact.js';
 import {
   decideFirstContact,
   expectedFingerprint,
-  fingerprintOf,
+  fingerprintOfKey,
 } from '../../../cli/ssh/first-contact.js';
 
 const key = { type: 'ssh-ed25519', blob: Buffer.from('key').toString('base64') };
 const offered = { machine: 'm1', host: '10.0.0.1', port: 22, key };
-const print = fingerprintOf(key);
+const print = fingerprintOfKey(key);
 
 function decide(
   check: HostKeyCheck,
@@ -49,7 +49,7 @@ test('the given key decides, also against known_hosts', (t) => {
 
 test('a host key is given as fingerprint, public key or line of ssh-keyscan', (t) => {
   const blob = Buffer.from([0, 0, 0, 11, 1, 2, 3, 4]).toString('base64');
-  const wanted = fingerprintOf({ type: '', blob });
+  const wanted = fingerprintOfKey({ type: '', blob });
   for (const value of [wanted, `ssh-ed25519 ${blob}`, `10.0.0.1 ssh-ed25519 ${blob} c\n`])
     t.is(expectedFingerprint(value), wanted);
   for (const value of ['', 'MD5:aa:bb', 'SHA256:short', 'ssh-ed25519'])
