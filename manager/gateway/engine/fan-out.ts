@@ -1,3 +1,5 @@
+import type { Decoder } from '../../common/base/decode.js';
+import { decode } from '../../common/base/decode.js';
 import { AppError, isAppError, toAppError } from '../../common/base/errors.js';
 import type { Node } from '../../common/model/node.js';
 import type { GatewayContext } from '../context.js';
@@ -26,35 +28,39 @@ export function workNode(context: Pick<GatewayContext, 'store'>): Node {
   throw new AppError('unavailable', 'no ready node; check "shoal node ls"');
 }
 
-export interface NodeAnswer {
+export interface NodeAnswer<T = unknown> {
   readonly node: Node;
-  readonly value: unknown;
+  readonly value: T;
 }
 
 /**
- * Sends the request to all nodes. Leaves out nodes that do not answer in time; throws the first
- * error if none has answered, or any that `isFatal` selects.
+ * Sends the request to all nodes. Leaves out nodes that do not answer in time, or whose answer
+ * `decoder` rejects: the log names those. Throws the first error if no node has answered, or any
+ * that `isFatal` selects.
  */
-export async function askAll(
-  context: Pick<GatewayContext, 'workers'>,
+export async function askAll<T>(
+  context: Pick<GatewayContext, 'workers' | 'log'>,
   nodes: readonly Node[],
   {
     call,
+    decoder,
     signal,
     timeoutMs = nodeTimeoutMs,
     isFatal = () => false,
   }: {
     readonly call: EngineCall;
+    readonly decoder: Decoder<T>;
     readonly signal: AbortSignal;
     readonly timeoutMs?: number;
     readonly isFatal?: (error: AppError) => boolean;
   },
-): Promise<readonly NodeAnswer[]> {
+): Promise<readonly NodeAnswer<T>[]> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const results = await Promise.all(
-    nodes.map(async (node): Promise<NodeAnswer | AppError> => {
+    nodes.map(async (node): Promise<NodeAnswer<T> | AppError> => {
       try {
-        return { node, value: await askJson(context.workers, node.id, call, deadline) };
+        const value = await askJson(context.workers, node.id, call, deadline);
+        return { node, value: decodeAnswer(context, node, value, { call, decoder }) };
       } catch (error) {
         const { kind, message } = toAppError(error);
         return new AppError(
@@ -69,4 +75,21 @@ export async function askAll(
   const failure = errors.find(isFatal) ?? (answers.length === 0 ? errors[0] : undefined);
   if (failure !== undefined) throw failure;
   return answers;
+}
+
+/** Throws `unavailable` for a malformed answer: it says nothing of the client's request. */
+function decodeAnswer<T>(
+  { log }: Pick<GatewayContext, 'log'>,
+  node: Node,
+  value: unknown,
+  { call, decoder }: { readonly call: EngineCall; readonly decoder: Decoder<T> },
+): T {
+  const [path = ''] = call.path.split('?');
+  try {
+    return decode(value, decoder, `node ${node.spec.name}: answer to ${call.method} ${path}`);
+  } catch (error) {
+    const { message } = toAppError(error);
+    log.warn(message);
+    throw new AppError('unavailable', message, { cause: error });
+  }
 }

@@ -1,5 +1,6 @@
 import { accessOf, buildPrivilege, requireNoPrivilege } from '../../access/client-access.js';
 import { adminCluster, deployCluster, deployVisible } from '../../access/required-right.js';
+import { fields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { RouteHandler, Route } from '../context.js';
 import { askAll, workNode, readyNodes } from '../engine/fan-out.js';
@@ -50,6 +51,7 @@ const pruneCache: RouteHandler = async (context, request) => {
   await context.note(request.peer, 'build.prune', 'all nodes');
   const answers = await askAll(context, readyNodes(context), {
     call: passOn(request),
+    decoder: fields,
     signal: request.signal,
     timeoutMs: pruneMs,
     isFatal: ({ kind }) => kind === 'invalid',

@@ -5,7 +5,7 @@ import {
   readVisible,
 } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
-import { array, decode, fields } from '../../common/base/decode.js';
+import { anything, array, fields } from '../../common/base/decode.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
@@ -42,11 +42,10 @@ async function list(context: GatewayContext, request: ApiRequest): Promise<ApiRe
   if (nodes.length === 0) return jsonResponse([]);
   const isFatal = ({ kind }: AppError): boolean => kind === 'invalid';
   const call = passOn({ ...request, query });
-  const answers = await askAll(context, nodes, { call, signal: request.signal, isFatal });
-  const found = answers.map(({ node, value }) => ({
-    node: node.spec.name,
-    images: decode(value, workerResults.listImages, `images of node ${node.spec.name}`),
-  }));
+  const { signal } = request;
+  const decoder = workerResults.listImages;
+  const answers = await askAll(context, nodes, { call, decoder, signal, isFatal });
+  const found = answers.map(({ node, value }) => ({ node: node.spec.name, images: value }));
   return jsonResponse(mergeImages(found));
 }
 
@@ -77,7 +76,8 @@ const tag: RouteHandler = async (context, request, image = '') => {
   await context.note(request.peer, 'image.tag', `image ${image}`);
   const nodes = copies.filter(({ id }) => id === latest.id).map(({ node }) => node);
   const { signal } = request;
-  await askAll(context, nodes, { call: passOn(request), signal, isFatal: () => true });
+  const call = passOn(request);
+  await askAll(context, nodes, { call, decoder: anything, signal, isFatal: () => true });
   return { kind: 'empty', status: 201 };
 };
 
@@ -91,6 +91,7 @@ const remove: RouteHandler = async (context, request, image = '') => {
     copies.map(({ node }) => node),
     {
       call: passOn(request),
+      decoder: array(fields),
       signal: request.signal,
       timeoutMs: removeMs,
       // Another client may have removed it meanwhile.
@@ -100,10 +101,8 @@ const remove: RouteHandler = async (context, request, image = '') => {
   return jsonResponse(distinct(answers));
 };
 
-function distinct(answers: readonly NodeAnswer[]): readonly unknown[] {
-  const all = answers.flatMap(({ node, value }) =>
-    decode(value, array(fields), `answer of node ${node.spec.name}`),
-  );
+function distinct(answers: readonly NodeAnswer<readonly unknown[]>[]): readonly unknown[] {
+  const all = answers.flatMap(({ value }) => value);
   return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()];
 }
 
@@ -113,6 +112,7 @@ async function prune(context: GatewayContext, request: ApiRequest): Promise<ApiR
   await context.note(request.peer, 'image.prune', 'all nodes');
   const answers = await askAll(context, nodes, {
     call: passOn({ ...request, query }),
+    decoder: fields,
     signal: request.signal,
     timeoutMs: pruneMs,
     isFatal: ({ kind }) => kind === 'invalid',

@@ -1,3 +1,4 @@
+import { array, fields } from '../../common/base/decode.js';
 import { readCluster, readVisible } from '../../access/required-right.js';
 import { arch, hostname, release } from 'node:os';
 import type { ApiResponse } from '../response.js';
@@ -46,7 +47,7 @@ const diskUsageMs = 120_000;
 async function diskUsage(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
   const { signal } = request;
   const answers = await askAll(context, readyNodes(context), {
-    ...{ call: passOn(request), signal, timeoutMs: diskUsageMs },
+    ...{ call: passOn(request), decoder: fields, signal, timeoutMs: diskUsageMs },
   });
   const names = new Map(
     listContainers(context.store.view).map(
@@ -59,7 +60,9 @@ async function diskUsage(context: GatewayContext, request: ApiRequest): Promise<
 
 async function plugins(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
   const call = passOn(request);
-  const answers = await askAll(context, readyNodes(context), { call, signal: request.signal });
+  const { signal } = request;
+  const decoder = array(fields);
+  const answers = await askAll(context, readyNodes(context), { call, decoder, signal });
   return jsonResponse(mergePlugins(answers.map(({ value }) => value)));
 }
 

@@ -3,6 +3,7 @@ import test from 'ava';
 import { aNode, aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
+import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import { DockerApi } from '../../helpers/managers/docker-api.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
@@ -28,6 +29,7 @@ async function stage(t: ExecutionContext): Promise<Stage> {
   const manager = await TestManager.start(t, { pki });
   const good = await manager.join('w1', { name: 'good' });
   const bad = await manager.join('w2', { name: 'bad' });
+  for (const worker of [good, bad]) worker.serve = engineAnswer([]);
   const nodes = async (): Promise<Readonly<Record<string, string>>> => {
     const list = await manager.call('node.list', {});
     return Object.fromEntries(
@@ -50,6 +52,15 @@ async function stage(t: ExecutionContext): Promise<Stage> {
   const api = new DockerApi(t, manager.port, await pki.client('ada'));
   await until('two containers', 60_000, async () => (await containers(api)).length === 2);
   return { manager, api, good, bad, nodes };
+}
+
+/** Answers each request to the engine with the same value. */
+function engineAnswer(value: unknown): FakeWorker['serve'] {
+  return async (_request, stream) => {
+    await stream.send(JSON.stringify({ status: 200, headers: {} }));
+    await stream.send(encodeStreamFrame('stdout', JSON.stringify(value)));
+    await stream.send(encodeStreamFrame('exit', '0'));
+  };
 }
 
 async function containers(api: DockerApi): Promise<readonly string[]> {
@@ -125,16 +136,20 @@ test('a worker that answers null for its images hides no image of the others', a
   const { manager, api, good, bad } = await stage(t);
   const image = { Id: 'sha256:1', RepoTags: ['app:1'], RepoDigests: [], Created: 1, Labels: {} };
   good.answer = ({ name }) => (name === 'listImages' ? [image] : null);
+  good.serve = engineAnswer([image]);
   bad.answer = () => null;
+  bad.serve = engineAnswer(null);
   await allAnswer(t, api);
   const images = (await api.json('/images/json')) as { RepoTags: string[] }[];
   t.deepEqual(
     images.flatMap(({ RepoTags }) => RepoTags),
     ['app:1'],
   );
-  const named = /node (\w+): answer to listImages: the value must be an array/u;
-  const nodes = new Set(manager.log.flatMap((line) => named.exec(line)?.[1] ?? []));
-  t.deepEqual([...nodes], ['bad']);
+  for (const call of ['listImages', 'GET /images/json']) {
+    const named = new RegExp(`node (\\w+): answer to ${call}: the value must be an array`, 'u');
+    const nodes = new Set(manager.log.flatMap((line) => named.exec(line)?.[1] ?? []));
+    t.deepEqual([...nodes], ['bad'], call);
+  }
   t.is((await containers(api)).length, 2);
 });
 

@@ -4,7 +4,7 @@ import type { Json, JsonObject, Labels } from '../../../manager/common/model/met
 import type { PortSpec, Resources } from '../../../manager/common/model/service.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { EngineAttachment } from '../executor.js';
-import { isRelabelled, toBindText, toMount } from './mounts.js';
+import { isBindText, toBindText, toMount } from './mounts.js';
 
 /** A host file that is mounted read-only into the container. */
 export interface HostFile {
@@ -108,13 +108,11 @@ function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
       MaximumRetryCount: spec.engineRestart.maxRetries ?? 0,
     },
     Mounts: [
-      ...spec.mounts.flatMap((mount) =>
-        isRelabelled(mount) ? [] : toMount(mount, inputs.apiMinor),
-      ),
+      ...spec.mounts.flatMap((mount) => (isBindText(mount) ? [] : toMount(mount, inputs.apiMinor))),
       ...(inputs.inheritedMounts ?? []),
       ...inputs.files.map(toFileMount),
     ],
-    Binds: list(nonEmpty(spec.mounts.filter(isRelabelled).map(toBindText))),
+    Binds: list(nonEmpty(spec.mounts.filter(isBindText).map(toBindText))),
     Dns: list(nonEmpty(spec.dns)),
     DnsSearch: list(nonEmpty(spec.dnsSearch)),
     DnsOptions: list(nonEmpty(spec.dnsOptions)),

@@ -4,6 +4,8 @@ import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 
 const volumeSubpathApi = 45;
 const imageMountApi = 48;
+/** `BindOptions.CreateMountpoint`, https://docs.docker.com/reference/api/engine/version-history/. */
+const createMountpointApi = 42;
 /** Recursive read-only mounts and their options. */
 const recursiveApi = 44;
 
@@ -36,7 +38,7 @@ export function toMount(mount: MountSpec, apiMinor: number): JsonObject {
         }),
       });
     case 'bind':
-      return common(mount, mount.source, { BindOptions: bindOptions(mount) });
+      return common(mount, mount.source, { BindOptions: bindOptions(mount, apiMinor) });
     case 'tmpfs':
       return common(mount, undefined, {
         TmpfsOptions: defined({ SizeBytes: mount.sizeBytes, Mode: mount.mode }),
@@ -84,17 +86,28 @@ function common(
   });
 }
 
-function bindOptions({ propagation, recursive }: Bind): JsonObject | undefined {
-  if (propagation === undefined && recursive === undefined) return undefined;
-  return defined({
+function bindOptions(
+  { propagation, recursive, createHostPath }: Bind,
+  apiMinor: number,
+): JsonObject | undefined {
+  const options = defined({
     Propagation: propagation,
     ...(recursive === undefined ? {} : { [recursion[recursive]]: true }),
+    CreateMountpoint: createHostPath && apiMinor >= createMountpointApi ? true : undefined,
   });
+  return Object.keys(options).length === 0 ? undefined : options;
 }
 
-/** True for mounts with an SELinux label, which only `Binds` supports. */
-export function isRelabelled(mount: MountSpec): mount is Bind {
-  return mount.type === 'bind' && mount.selinux !== undefined;
+/**
+ * True for mounts that `HostConfig.Binds` describes: with an SELinux label, or with a folder of the
+ * host that the engine creates if it is missing. The worker creates none: its own view of the
+ * machine's folders is read-only. A colon in a path cannot be written there.
+ */
+export function isBindText(mount: MountSpec): mount is Bind {
+  if (mount.type !== 'bind') return false;
+  if (mount.selinux !== undefined) return true;
+  const isExpressible = !`${mount.source}${mount.target}`.includes(':');
+  return mount.createHostPath && mount.recursive === undefined && isExpressible;
 }
 
 /** Formats a bind as `SOURCE:TARGET:OPTIONS`. */

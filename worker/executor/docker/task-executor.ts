@@ -1,5 +1,4 @@
 import { decode } from '../../../manager/common/base/decode.js';
-import { mkdir } from 'node:fs/promises';
 import { AppError, isNotFound, messageOf } from '../../../manager/common/base/errors.js';
 import type { EngineRestart, MountSpec } from '../../../manager/common/model/container.js';
 import {
@@ -65,12 +64,6 @@ export class DockerTaskExecutor implements TaskExecutor {
     const spec = task.spec.container;
     await images.ensure(spec, progress, signal);
     for (const volume of inputs.volumes) await volumes.ensure(volume, signal);
-    for (const mount of spec.mounts) {
-      // If this fails, the engine reports the reason at the start.
-      if (mount.type === 'bind' && mount.createHostPath) {
-        await mkdir(mount.source, { recursive: true }).catch(() => undefined);
-      }
-    }
   }
 
   async create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {

@@ -134,7 +134,6 @@ test('mounts and host files become mounts, and durations nanoseconds', (t) => {
       ReadOnly: false,
       VolumeOptions: { NoCopy: true },
     },
-    { Type: 'bind', Source: '/srv', Target: '/srv', ReadOnly: true },
     {
       Type: 'tmpfs',
       Target: '/tmp',
@@ -143,11 +142,32 @@ test('mounts and host files become mounts, and durations nanoseconds', (t) => {
     },
     { Type: 'bind', Source: '/run/secret', Target: '/run/secrets/s', ReadOnly: true },
   ] as Json);
+  t.deepEqual(host(body).Binds, ['/srv:/srv:ro']);
   t.deepEqual(body.Healthcheck, {
     Test: ['CMD', 'true'],
     Interval: 1_500_000_000,
     StartInterval: 250_000_000,
   });
+});
+
+test('the engine creates a missing host folder, also one that a bind text cannot name', (t) => {
+  const bind = { type: 'bind', source: '/a:b', target: '/t', readOnly: false } as const;
+  const plain = { Type: 'bind', Source: '/a:b', Target: '/t', ReadOnly: false };
+  const mountsOf = (createHostPath: boolean, apiMinor: number) => {
+    const { body } = request({
+      task: task({ mounts: [{ ...bind, createHostPath }] }),
+      apiMinor,
+    });
+    t.false('Binds' in host(body));
+    return host(body).Mounts;
+  };
+  t.deepEqual(mountsOf(true, 42), [{ ...plain, BindOptions: { CreateMountpoint: true } }]);
+  t.deepEqual(mountsOf(true, 41), [plain]);
+  t.deepEqual(mountsOf(false, 42), [plain]);
+  const { body } = request({
+    task: task({ mounts: [{ ...bind, source: '/s', createHostPath: false }] }),
+  });
+  t.deepEqual(host(body).Mounts, [{ ...plain, Source: '/s' }]);
 });
 
 test('a volume subpath is rejected on engines that are too old', (t) => {
