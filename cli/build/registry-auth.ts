@@ -86,14 +86,12 @@ export class RegistryCredentials {
     return found;
   }
 
-  /** Returns the credentials of every configured registry: a build may pull from any of them. */
-  async all(): Promise<Readonly<Record<string, RegistryAuth>>> {
-    const config = await this.#read();
-    const names = new Set([...Object.keys(config.auths), ...Object.keys(config.credHelpers)]);
+  /** Returns the credentials for the images' registries only, by the registry's server address. */
+  async forImages(images: readonly string[]): Promise<Readonly<Record<string, RegistryAuth>>> {
     const found: Record<string, RegistryAuth> = {};
-    for (const name of names) {
-      const auth = await this.#find(config, name === hubKey ? 'docker.io' : hostOf(name));
-      if (auth !== undefined) found[name] = auth;
+    for (const image of images) {
+      const auth = await this.forImage(image);
+      if (auth?.serveraddress !== undefined) found[auth.serveraddress] = auth;
     }
     return found;
   }

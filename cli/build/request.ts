@@ -56,6 +56,11 @@ function cacheImage(text: string): string | undefined {
   return /(?:^|,)ref=([^,]+)/u.exec(text)?.[1];
 }
 
+/** Images whose cache the build may use. */
+export function cacheImages(build: Build): readonly string[] {
+  return (build.cache_from ?? []).flatMap((text) => cacheImage(text) ?? []);
+}
+
 export interface BuildQueryOptions {
   readonly project: Project;
   readonly service: string;
@@ -106,7 +111,7 @@ export function buildQuery(options: BuildQueryOptions): BuildQuery {
       'com.docker.compose.project': project.name,
       'com.docker.compose.service': key,
     },
-    cachefrom: JSON.stringify((build.cache_from ?? []).flatMap((text) => cacheImage(text) ?? [])),
+    cachefrom: JSON.stringify(cacheImages(build)),
     ulimits: JSON.stringify(toUlimits(build)),
     extrahosts: (build.extra_hosts ?? []).map((host) => host.replace('=', ':')),
     nocache: flags.noCache === true || build.no_cache === true,

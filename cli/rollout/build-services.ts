@@ -1,11 +1,13 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { BuildContext } from '../build/context.js';
 import { isRemoteContext, openContext } from '../build/context.js';
 import { builtId } from '../build/lines.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
 import type { BuildFlags } from '../build/request.js';
 import type { NamedContext } from '../build/named-contexts.js';
 import { parseNamedContext } from '../build/named-contexts.js';
-import { buildQuery, platformOf } from '../build/request.js';
+import { namedImages } from '../build/named-images.js';
+import { buildQuery, cacheImages, mergeBuildArgs, platformOf } from '../build/request.js';
 import { imageOf } from '../compose/specs/names.js';
 import { BuildTrace } from '../build/trace.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
@@ -42,14 +44,14 @@ export async function buildServices(
   flags: BuildCommandFlags,
 ): Promise<readonly BuiltImage[]> {
   const project = withUnselected(chosen);
-  const auths = await new RegistryCredentials(cli.env).all();
+  const credentials = new RegistryCredentials(cli.env);
   const built: BuiltImage[] = [];
   for (const key of buildOrder(project, keys)) {
     const service = project.services[key];
     if (service?.build === undefined) continue;
     const image = imageOf(project, key, service);
     try {
-      const id = await buildOne({ cli, client, project, flags, auths }, key, service.build);
+      const id = await buildOne({ cli, client, project, flags, credentials }, key, service.build);
       built.push({ service: key, image, id });
       const isSilent = flags.quiet === true || cli.options.dryRun === true;
       if (!isSilent) cli.stderr.write(` ${image}  Built\n`);
@@ -129,7 +131,7 @@ interface BuildDependencies {
   readonly client: ControlClient;
   readonly project: Project;
   readonly flags: BuildCommandFlags;
-  readonly auths: Awaited<ReturnType<RegistryCredentials['all']>>;
+  readonly credentials: RegistryCredentials;
 }
 
 async function buildOne(
@@ -137,7 +139,7 @@ async function buildOne(
   service: string,
   build: Build,
 ): Promise<string> {
-  const { cli, client, project, flags, auths } = dependencies;
+  const { cli, client, project, flags } = dependencies;
   const { signal } = cli.interrupts;
   const source = build.context ?? project.workingDirectory;
   const remote = isRemoteContext(source);
@@ -166,9 +168,22 @@ async function buildOne(
   const definition = project.services[service];
   const platform = definition === undefined ? undefined : platformOf(service, definition);
   const secrets = secretsOf(project, build);
+  const auths = await authsOf(dependencies, build, context);
   const args = { ...(platform === undefined ? {} : { platform }), query, auths, secrets };
   const stream = await client.open('build', args, signal);
   return readBuild(cli, { service, stream, context: context?.tar, quiet: flags.quiet === true });
+}
+
+/** Credentials of the registries that the build names; a remote context is undefined. */
+async function authsOf(
+  { cli, project, flags, credentials }: BuildDependencies,
+  build: Build,
+  context: BuildContext | undefined,
+): ReturnType<RegistryCredentials['forImages']> {
+  const args = mergeBuildArgs({ project, build, flags, env: cli.env });
+  const dockerfile = context?.dockerfileText ?? '';
+  const images = namedImages({ dockerfile, args, cacheFrom: cacheImages(build) });
+  return credentials.forImages(images);
 }
 
 /** BuildKit supports these keys since engine 23; older engines ignore them silently. */

@@ -36,11 +36,15 @@ test('credentials come from the configuration and helpers of the same registry o
   t.like(await credentials.forImage('helped.example/x'), { username: 'h', password: 's' });
   t.is(await credentials.forImage('nothing.example/x'), undefined);
   t.is(await credentials.forImage('unknown.example/x'), undefined);
-  t.deepEqual(Object.keys(await credentials.all()).sort(), [
-    'helped.example',
+  const named = ['other.example/x', 'redis', 'library/redis:7', 'unknown.example/x'];
+  t.deepEqual(Object.keys(await credentials.forImages(named)).sort(), [
     'https://index.docker.io/v1/',
     'other.example',
   ]);
+  t.deepEqual(await credentials.forImages(['helped.example/x']), {
+    'helped.example': { username: 'h', password: 's', serveraddress: 'helped.example' },
+  });
+  t.deepEqual(await credentials.forImages([]), {});
 });
 
 test('a malformed configuration or helper answer is named without quoting secrets', async (t) => {
