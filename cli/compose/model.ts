@@ -261,7 +261,8 @@ export interface Develop {
 export interface DeviceMapping {
   readonly source: string;
   readonly target: string;
-  readonly permissions: string;
+  /** Absent if a mapping omits it; the engine then gets `rwm`. */
+  readonly permissions?: string;
 }
 
 export interface DeviceRequest {

@@ -53,6 +53,7 @@ export function renderForYaml(project: Project): Record<string, unknown> {
       name,
       {
         ...shown,
+        ...(shown.blkio_config && { blkio_config: withLowerCaseKeys(shown.blkio_config) }),
         ...(shown.deploy && { deploy: withoutEmpty(shown.deploy) }),
         ...(shown.develop && { develop: withoutEmptyHooks(shown.develop) }),
       },
@@ -83,6 +84,18 @@ export function renderForYaml(project: Project): Record<string, unknown> {
     ...Object.fromEntries(used),
     ...extensionsOf(project),
   };
+}
+
+/** Lowers the keys of device limits, which are capitalized in JSON. */
+function withLowerCaseKeys(config: object): object {
+  const lower = (limit: object): object =>
+    Object.fromEntries(Object.entries(limit).map(([key, value]) => [key.toLowerCase(), value]));
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]: [string, unknown]) => [
+      key,
+      Array.isArray(value) ? value.map(lower) : value,
+    ]),
+  );
 }
 
 /** Omits the empty command of a watch trigger that runs none, which JSON shows. */

@@ -1,12 +1,11 @@
 import { Command, Option } from 'commander';
 import type { Cli } from '../../cli.js';
 import { collect } from '../../arguments/options.js';
-import { refuseFlags } from '../../arguments/refused-flags.js';
 import type { UpFlags } from '../../rollout/up-flags.js';
 import { up } from '../../rollout/up.js';
 
 export function upCommand(cli: Cli): Command {
-  const command = new Command('up')
+  return new Command('up')
     .description('Create and start containers, spread over the nodes')
     .argument('[services...]')
     .option('-d, --detach', 'run containers in the background')
@@ -35,17 +34,12 @@ export function upCommand(cli: Cli): Command {
     .option('--no-color', 'produce monochrome output')
     .option('--no-log-prefix', "don't print the container's name")
     .option('--timestamps', 'show timestamps')
+    .option('--menu', 'accepted, without effect: Ctrl-C stops, "--watch" watches')
     .option('-w, --watch', 'sync changed files into the containers as they change')
     .option('-y, --yes', 'answer yes to every question; "up" asks none')
     .action(async (services: string[], flags: UpFlags) => {
       await up(cli, services, flags);
     });
-  return refuseFlags(command, [
-    {
-      flags: '--menu',
-      reason: 'the foreground has no shortcuts; Ctrl-C stops, "--watch" watches',
-    },
-  ]);
 }
 
 /** `--no-attach SERVICE` takes a value; commander would read it as the opposite of `--attach`. */

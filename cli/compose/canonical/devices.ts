@@ -19,9 +19,8 @@ interface Where {
 /** Expands `SOURCE[:TARGET[:PERMISSIONS]]`. */
 export function canonicalDevice(value: Tree, where: Where): Tree {
   if (isMap(value)) {
-    if (typeof value.source === 'string' && !('target' in value)) value.target = value.source;
-    if (!('permissions' in value)) value.permissions = 'rwm';
-    return value;
+    if ('target' in value) return value;
+    throw errorAt(where.root, where.path, 'device has no target; add the path in the container');
   }
   if (typeof value !== 'string') return value;
   const [source, target, permissions, more] = value.split(':');

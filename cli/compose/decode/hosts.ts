@@ -35,5 +35,7 @@ export function readHosts(reader: MappingReader, key: string): string[] | undefi
       add(text.slice(0, cut), text.slice(cut + 1));
     });
   }
-  return hosts.length === 0 ? undefined : hosts.sort(byCodeUnit);
+  // A mapping with hosts but without addresses stays an empty list, as in docker compose.
+  const isEmpty = hosts.length === 0 && !(isMap(value) && Object.keys(value).length > 0);
+  return isEmpty ? undefined : hosts.sort(byCodeUnit);
 }

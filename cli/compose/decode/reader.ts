@@ -95,14 +95,29 @@ export class MappingReader {
     return number === 0 ? undefined : toSingle(number);
   }
 
-  /** Reads a size as a decimal string of bytes. */
-  bytes(key: string): string | undefined {
+  /**
+   * Reads an unsigned integer of at most `max`. Docker compose converts no strings in these fields.
+   */
+  unsigned(key: string, max: number): number | undefined {
+    const value = this.#map[key];
+    if (typeof value === 'string')
+      throw this.error(key, `must be a whole number, not the string "${value}"; remove the quotes`);
+    const number = this.integer(key);
+    if (number !== undefined && (number < 0 || number > max))
+      throw this.error(key, `${String(number)} is out of range; use 0 to ${String(max)}`);
+    return number;
+  }
+
+  /**
+   * Reads a size as a decimal string of bytes. `unlimited` accepts -1 as a string, which `config`
+   * prints for a limit without a bound.
+   */
+  bytes(key: string, unlimited: 'unlimited' | 'bounded' = 'bounded'): string | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
     if (typeof value === 'number' && Number.isInteger(value))
       return value === 0 ? undefined : String(value);
-    // -1 means unlimited in fields that support it; `config` prints it as a string.
-    if (value === '-1') return value;
+    if (unlimited === 'unlimited' && value === '-1') return value;
     const bytes = parseBytes(scalarText(value));
     if (bytes === undefined) {
       throw this.error(

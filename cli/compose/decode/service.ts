@@ -80,8 +80,8 @@ const serviceFields: {
   logging: (r) => r.nested('logging', readLogging),
   mem_limit: (r) => r.bytes('mem_limit'),
   mem_reservation: (r) => r.bytes('mem_reservation'),
-  memswap_limit: (r) => r.bytes('memswap_limit'),
-  mem_swappiness: (r) => r.bytes('mem_swappiness'),
+  memswap_limit: (r) => r.bytes('memswap_limit', 'unlimited'),
+  mem_swappiness: (r) => r.bytes('mem_swappiness', 'unlimited'),
   mac_address: (r) => r.text('mac_address'),
   models: (r) => r.byName('models', readModelReference),
   network_mode: (r) => r.text('network_mode'),
@@ -154,7 +154,7 @@ function readDevice(r: MappingReader): DeviceMapping {
   return omitUndefined<DeviceMapping>({
     source: r.text('source') ?? '',
     target: r.text('target') ?? '',
-    permissions: r.text('permissions') ?? '',
+    permissions: r.text('permissions'),
   });
 }
 
@@ -268,7 +268,10 @@ function readMount(r: MappingReader): Mount {
       }),
     ),
     tmpfs: r.nested('tmpfs', (t) =>
-      omitUndefined<NonNullable<Mount['tmpfs']>>({ size: t.bytes('size'), mode: readTmpfsMode(t) }),
+      omitUndefined<NonNullable<Mount['tmpfs']>>({
+        size: t.bytes('size'),
+        mode: t.unsigned('mode', 2 ** 32 - 1),
+      }),
     ),
     image: r.nested('image', (i) =>
       omitUndefined<NonNullable<Mount['image']>>({ subpath: i.text('subpath') }),
@@ -276,11 +279,8 @@ function readMount(r: MappingReader): Mount {
   });
 }
 
-function readTmpfsMode(r: MappingReader): number | undefined {
-  const value = r.raw('mode');
-  if (typeof value === 'string' && /^0[0-7]+$/.test(value)) return parseInt(value, 8);
-  return r.integer('mode');
-}
+/** Weights are unsigned 16-bit integers in the Engine API. */
+const maxWeight = 2 ** 16 - 1;
 
 function readBlkio(r: MappingReader): BlkioConfig {
   const limit = (b: MappingReader): { Path: string; Rate: string } => ({
@@ -288,10 +288,10 @@ function readBlkio(r: MappingReader): BlkioConfig {
     Rate: b.bytes('rate') ?? '0',
   });
   return omitUndefined<BlkioConfig>({
-    weight: r.integer('weight'),
+    weight: r.unsigned('weight', maxWeight),
     weight_device: r.each('weight_device', (b) => ({
       Path: b.text('path') ?? '',
-      Weight: b.integer('weight') ?? 0,
+      Weight: b.unsigned('weight', maxWeight) ?? 0,
     })),
     device_read_bps: r.each('device_read_bps', limit),
     device_read_iops: r.each('device_read_iops', limit),

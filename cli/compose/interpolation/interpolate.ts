@@ -174,7 +174,6 @@ const casts = pathRules<Cast>({
     cpus: 'float',
     cpu_shares: 'int',
     init: 'bool',
-    'depends_on.*.required': 'bool',
     'depends_on.*.restart': 'bool',
     'deploy.replicas': 'int',
     'deploy.update_config.parallelism': 'int',

@@ -154,7 +154,7 @@ function devices(service: ComposeService): Fields {
         : mapped.map((device) => ({
             PathOnHost: device.source,
             PathInContainer: device.target,
-            CgroupPermissions: device.permissions,
+            CgroupPermissions: device.permissions ?? 'rwm',
           })),
     DeviceCgroupRules: service.device_cgroup_rules,
     DeviceRequests: requests.length === 0 ? undefined : requests,

@@ -25,7 +25,7 @@ export function printYaml(value: unknown, options: PrintOptions = {}): string {
     transform: sortMappings,
     noRefs: true,
     lineWidth: -1,
-    scalarStyleRules: [quoteAmbiguous, ...Object.values(DEFAULT_SCALAR_STYLE_RULES)],
+    scalarStyleRules: [quoteAmbiguous, ...Object.values(DEFAULT_SCALAR_STYLE_RULES), quoteSpaces],
   });
 }
 
@@ -50,4 +50,10 @@ const quoteAmbiguous: ScalarStyleRule = (layout) => {
     /^(y|n|yes|no|on|off)$/i.test(value) ||
     /^[-+]?\d+(:[0-5]?\d)+$/.test(value);
   if (ambiguous && layout.style === SCALAR_STYLE.PLAIN) layout.style = SCALAR_STYLE.DOUBLE_QUOTED;
+};
+
+/** Single-quotes strings of spaces only, as Go's encoder does. */
+const quoteSpaces: ScalarStyleRule = (layout) => {
+  if (/^ +$/.test(layout.node.value) && layout.style === SCALAR_STYLE.DOUBLE_QUOTED)
+    layout.style = SCALAR_STYLE.SINGLE_QUOTED;
 };

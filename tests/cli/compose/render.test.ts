@@ -91,3 +91,12 @@ test('plain data has sorted keys and ordinary numbers', (t) => {
 test('JSON escapes characters of HTML like Go', (t) => {
   t.is(goJson({ a: '<&>\u2028' }), '{"a":"\\u003c\\u0026\\u003e\\u2028"}');
 });
+
+test('keys of device limits are capitalized in JSON only', (t) => {
+  const blkio = { weight: 10, device_read_bps: [{ Path: '/dev/x', Rate: '1' }] };
+  t.deepEqual(services({ blkio_config: blkio }), {
+    blkio_config: { weight: 10, device_read_bps: [{ path: '/dev/x', rate: '1' }] },
+  });
+  const json = renderProject(project({ services: { a: { blkio_config: blkio } } }));
+  t.deepEqual(json.services, { a: { blkio_config: blkio } });
+});

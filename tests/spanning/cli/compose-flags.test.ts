@@ -95,6 +95,15 @@ test('hidden flags keep the meaning that docker compose gives them', async (t) =
   t.is(stdout, 'a\n');
 });
 
+test('"up --menu" is accepted without effect', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-flags-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const up = async (...flags: string[]): Promise<string | undefined> =>
+    (await runCommand(['-f', join(folder, 'none.yaml'), 'up', ...flags], {})).error;
+  t.regex((await up('--menu')) ?? '', /none\.yaml does not exist/u);
+  t.is(await up('--menu'), await up());
+});
+
 for (const { path, command } of ours) {
   for (const option of command.options) {
     if (!option.description.startsWith(refusedPrefix)) continue;

@@ -12,6 +12,15 @@ test('hosts are sorted, one address each, without brackets', (t) => {
   t.deepEqual(hosts('["b:1.1.1.1,::2", "a=[::1]"]'), ['a=::1', 'b=1.1.1.1', 'b=::2']);
   t.deepEqual(hosts('{b: [1.1.1.1, "::2"], a: "[::1]"}'), ['a=::1', 'b=1.1.1.1', 'b=::2']);
   t.is(hosts('[]'), undefined);
+  t.is(hosts('{}'), undefined);
+  t.is(hosts('x'), undefined);
+  t.deepEqual(hosts('{a: []}'), []);
+  t.deepEqual(hosts('{b: 1.1.1.1, a: [], c: ["2.2.2.2,::1"]}'), [
+    'b=1.1.1.1',
+    'c=2.2.2.2',
+    'c=::1',
+  ]);
+  t.deepEqual(hosts('["a=[::1", "b=::1]"]'), ['a=[::1', 'b=::1]']);
 });
 
 test('a host without an address or name, or with a colon in its name, is refused', (t) => {
