@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { isFileNotFound } from '../../manager/common/base/files.js';
 import type { Cli } from '../cli.js';
 import { parseDotenv } from '../compose/interpolation/dotenv.js';
 import type { Project } from '../compose/model.js';
@@ -117,8 +118,7 @@ function readVariableFile(path: string, file: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const reason = isMissing ? 'no such file' : messageOf(error);
+    const reason = isFileNotFound(error) ? 'no such file' : messageOf(error);
     throw new AppError('not-found', `--env-from-file ${file}: ${reason}`);
   }
 }

@@ -14,14 +14,14 @@ export interface ListenerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /**
-   * Passes the answer to `reply`, now or later; without a call to `reply` the query stays
-   * unanswered.
+   * Passes the answer to `reply`, now or later; undefined drops the query. Every query needs one
+   * call: until then it counts as waiting on its TCP connection.
    */
   readonly onQuery: (
     message: Buffer,
     from: string,
     transport: 'udp' | 'tcp',
-    reply: (answer: Buffer) => void,
+    reply: (answer: Buffer | undefined) => void,
   ) => void;
 }
 
@@ -75,7 +75,7 @@ export class Listener {
     });
     socket.on('message', (message: Buffer, from: RemoteInfo) => {
       onQuery(message, from.address, 'udp', (answer) => {
-        if (!this.#closed) socket.send(answer, from.port, from.address);
+        if (answer !== undefined && !this.#closed) socket.send(answer, from.port, from.address);
       });
     });
     socket.on('error', (error) => {

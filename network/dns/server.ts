@@ -168,12 +168,15 @@ export class DnsServer {
   #receiver(networkId: NetworkId): ConstructorParameters<typeof Listener>[0]['onQuery'] {
     return (message, from, transport, reply) => {
       const client = this.#clientAt(from, networkId);
-      if (client === undefined) return;
+      if (client === undefined) {
+        reply(undefined);
+        return;
+      }
       const question = readQuestion(message, transport);
       if (question === undefined) {
         // A response is never answered: two servers would otherwise loop forever.
-        if (((message[2] ?? 0x80) & 0x80) === 0)
-          reply(errorResponse(message, rcode.notImplemented));
+        const isQuery = ((message[2] ?? 0x80) & 0x80) === 0;
+        reply(isQuery ? errorResponse(message, rcode.notImplemented) : undefined);
         return;
       }
       this.#counts.queries += 1;

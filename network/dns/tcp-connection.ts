@@ -11,7 +11,7 @@ const maxPipelined = 32;
  */
 export function serveTcp(
   connection: Socket,
-  onQuery: (message: Buffer, reply: (answer: Buffer) => void) => void,
+  onQuery: (message: Buffer, reply: (answer: Buffer | undefined) => void) => void,
 ): void {
   const reader = new DnsFrameReader();
   let queue: Buffer[] = [];
@@ -33,7 +33,7 @@ export function serveTcp(
         if (answered) return;
         answered = true;
         waiting -= 1;
-        if (connection.writable) connection.write(frameDnsMessage(answer));
+        if (answer !== undefined && connection.writable) connection.write(frameDnsMessage(answer));
         pump();
       });
     }

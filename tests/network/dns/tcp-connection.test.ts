@@ -82,6 +82,14 @@ test('at most 32 queries of a connection wait for answers at the same time', asy
   t.is((await read).length, 40);
 });
 
+test('dropped queries do not count as waiting', async (t) => {
+  const { client } = await connected(t, (message, reply) => {
+    reply(message.readUInt32BE() < 100 ? undefined : message);
+  });
+  for (let id = 0; id <= 100; id += 1) client.write(query(id));
+  t.deepEqual(await answers(client, 1), [100]);
+});
+
 test('a second reply to the same query is ignored', async (t) => {
   const { client } = await connected(t, (message, reply) => {
     reply(message);
