@@ -99,7 +99,11 @@ test('"up --menu" is accepted without effect', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-flags-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const up = async (...flags: string[]): Promise<string | undefined> =>
-    (await runCommand(['-f', join(folder, 'none.yaml'), 'up', ...flags], { client: new FakeCluster() })).error;
+    (
+      await runCommand(['-f', join(folder, 'none.yaml'), 'up', ...flags], {
+        client: new FakeCluster(),
+      })
+    ).error;
   t.regex((await up('--menu')) ?? '', /none\.yaml does not exist/u);
   t.is(await up('--menu'), await up());
 });
