@@ -115,10 +115,11 @@ async function printCompletions(
   cli: Cli,
   words: readonly string[],
 ): Promise<void> {
-  const { complete, completionNames: namesFor } = await import('./help/complete.js');
+  const { complete, completionNames, completionValues } = await import('./help/complete.js');
   const found = await complete(words, {
     program,
-    names: (command, sub) => namesFor(cli, command, sub),
+    names: (command, sub) => completionNames(cli, command, sub),
+    values: (option) => completionValues(cli, option),
     load: async (name) => {
       const entry = commandEntries.find((known) => known.name === name);
       return entry === undefined ? undefined : (await loadEntry(entry, cli)).commands[0];

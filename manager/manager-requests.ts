@@ -6,11 +6,11 @@ import type { ControlApi } from './control/control.js';
 import { AppError } from './common/base/errors.js';
 import { apiPaths, notLeaderError } from './common/protocol/messages.js';
 import type { AuthorityResponse, JoinResponse } from './common/protocol/security.js';
-import type { PeerCertificateFields } from './common/protocol/transport-tls.js';
 import type { ManagerSettings } from './common/settings/manager-settings.js';
 import type { Relay, RelayResult } from './relay/relay.js';
 import type { EndRequest } from './security/open-requests.js';
 import { endStream, OpenRequests } from './security/open-requests.js';
+import type { PresentedIdentity } from './security/credentials.js';
 import { authorizePeer, readmitClient } from './security/credentials.js';
 import { metricsContentType, metricsPage } from './stats/metrics-page.js';
 import type { ClusterRecord } from './store/store.js';
@@ -69,7 +69,8 @@ export class ManagerRequests {
   handlers(): Omit<RouterOptions<Peer>, 'log'> {
     const ca = this.#options.authorityCertificate;
     return {
-      authenticate: (certificate, behalf) => this.#identify(certificate, behalf),
+      authenticate: (certificate, behalf, remote) =>
+        this.#identify({ certificate, behalf, remote }),
       call: (request) => this.#call(request),
       stream: (request) => this.#stream(request),
       anonymous: {
@@ -233,10 +234,10 @@ export class ManagerRequests {
   }
 
   /** Only the leader has the cluster record; followers serve no nodes. */
-  #identify(certificate: PeerCertificateFields, behalf: string | undefined): Peer {
+  #identify(shown: PresentedIdentity): Peer {
     const term = this.#options.term();
     if (term === undefined) this.#requireElection();
     const record = term?.store.view.get('cluster', 'cluster');
-    return authorizePeer({ certificate, behalf }, this.#options.settings, record);
+    return authorizePeer(shown, this.#options.settings, record);
   }
 }

@@ -116,7 +116,8 @@ export class LeaderTerm implements Term {
       ...{ store, clock, log, newId, workers, statistics: this.statistics },
       events: this.control.events,
       control: this.control.invoke,
-      note: (peer, action, about) => this.control.appendAudit(peer, action, about),
+      note: (peer, action, about) => this.control.requests.acted(peer, action, about),
+      audit: this.control.requests,
       cluster: { id: clusterId, name: clusterName, nodeId, version, strategy: settings.strategy },
     });
     const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });

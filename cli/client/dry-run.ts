@@ -18,7 +18,7 @@ import type { ControlCallOptions, ControlClient } from './client.js';
 import { previewLines } from './plan-lines.js';
 
 const readingStreams: ReadonlySet<ControlStreamName> = new Set([
-  ...(['watch', 'events', 'logs', 'stats'] as const),
+  ...(['watch', 'events', 'audit', 'logs', 'stats'] as const),
 ]);
 
 /**

@@ -3,12 +3,14 @@ import type { Decoder } from '../../manager/common/base/decode.js';
 import { errorKind, isFields, object, string } from '../../manager/common/base/decode.js';
 import { AppError, isAppError } from '../../manager/common/base/errors.js';
 import type {
+  AuditEntry,
   ClusterEvent,
   ControlStreamMap,
   TaskLogLine,
   WatchMessage,
 } from '../../manager/common/protocol/control.js';
 import {
+  auditEntry,
   clusterEvent,
   statsMessage,
   taskLogLines,
@@ -63,34 +65,39 @@ export async function* streamWatch(
 const resumeLimitMs = 60_000;
 const resumeDelayMs = 300;
 
+/** A stream of numbered messages that a manager resumes after a number. */
+interface ResumableStream<Value> {
+  readonly open: (after: number | undefined) => Promise<MessageStream>;
+  readonly decoder: Decoder<Value>;
+  /** The manager ends the stream itself. */
+  readonly hasEnd: boolean;
+}
+
 /**
- * Yields the recorded events, then new ones. A stream that breaks off, as on a change of leader,
- * resumes after the last event received. Throws if the first connection fails or no manager answers
- * for a minute.
+ * Yields the messages of a stream. One that breaks off, as on a change of leader, resumes after the
+ * last message received. Throws if the first connection fails or no manager answers for a minute.
  */
-export async function* streamEvents(
-  client: ControlClient,
-  args: ControlStreamMap['events']['args'],
+async function* resumed<Value extends { readonly number: number }>(
+  { open, decoder, hasEnd }: ResumableStream<Value>,
   signal: AbortSignal,
-): AsyncGenerator<ClusterEvent> {
+): AsyncGenerator<Value> {
   let after: number | undefined;
-  let lastEventAt = performance.now();
+  let lastMessageAt = performance.now();
   let opened = false;
   for (;;) {
     try {
-      const from = after === undefined ? args : { ...args, after };
-      const stream = await client.open('events', from, signal);
+      const stream = await open(after);
       opened = true;
-      for await (const event of messages(stream, clusterEvent, signal)) {
-        after = event.number;
-        lastEventAt = performance.now();
-        yield event;
+      for await (const message of messages(stream, decoder, signal)) {
+        after = message.number;
+        lastMessageAt = performance.now();
+        yield message;
       }
-      if (signal.aborted || args.untilMs !== undefined) return;
+      if (signal.aborted || hasEnd) return;
     } catch (error) {
       const retryable = opened && isAppError(error) && error.temporary;
       if (signal.aborted) return;
-      if (!retryable || performance.now() - lastEventAt > resumeLimitMs) throw error;
+      if (!retryable || performance.now() - lastMessageAt > resumeLimitMs) throw error;
     }
     try {
       await delay(resumeDelayMs, undefined, { signal });
@@ -98,6 +105,28 @@ export async function* streamEvents(
       return;
     }
   }
+}
+
+/** Yields the recorded events, then new ones; resumes as `resumed` does. */
+export function streamEvents(
+  client: ControlClient,
+  args: ControlStreamMap['events']['args'],
+  signal: AbortSignal,
+): AsyncGenerator<ClusterEvent> {
+  const open = (after: number | undefined): Promise<MessageStream> =>
+    client.open('events', after === undefined ? args : { ...args, after }, signal);
+  return resumed({ open, decoder: clusterEvent, hasEnd: args.untilMs !== undefined }, signal);
+}
+
+/** Yields audit entries as they are recorded; resumes as `resumed` does. */
+export function streamAudit(
+  client: ControlClient,
+  args: ControlStreamMap['audit']['args'],
+  signal: AbortSignal,
+): AsyncGenerator<AuditEntry> {
+  const open = (after = args.after): Promise<MessageStream> =>
+    client.open('audit', after === undefined ? args : { ...args, after }, signal);
+  return resumed({ open, decoder: auditEntry, hasEnd: false }, signal);
 }
 
 /** Yields batches of log lines in the order in which the manager merged them. */

@@ -24,7 +24,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'audit',
-    summary: 'List changes to the cluster: who made them and when',
+    summary: 'List requests of clients: who made them, when, from where, with which result',
     dryRun: true,
     load: async () => (await import('./trust/audit.js')).auditCommand,
   },

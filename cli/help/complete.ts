@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import type { Cli } from '../cli.js';
 
 /** Commands and names that completion draws its candidates from. */
@@ -8,15 +8,22 @@ export interface CompletionSource {
   readonly load: (name: string) => Promise<Command | undefined>;
   /** Candidates for the command's arguments: names of services, machines or nodes. */
   readonly names: (command: string, sub: string | undefined) => Promise<readonly string[]>;
+  /** Candidates for the value of an option, by its long name. */
+  readonly values: (option: string) => Promise<readonly string[]>;
 }
 
 function optionsOf(command: Command): readonly string[] {
   return command.options.flatMap((option) => option.long ?? []);
 }
 
-function takesValue(command: Command, word: string): boolean {
+/** The option that `word` names, if a value follows it. */
+function optionWithValue(command: Command, word: string): Option | undefined {
   const option = command.options.find(({ short, long }) => word === short || word === long);
-  return option !== undefined && (option.required || option.optional);
+  return option?.required === true || option?.optional === true ? option : undefined;
+}
+
+function takesValue(command: Command, word: string): boolean {
+  return optionWithValue(command, word) !== undefined;
 }
 
 /** Index of the first word that is neither an option of `command` nor an option's value. */
@@ -26,6 +33,10 @@ function firstOperand(command: Command, words: readonly string[]): number {
     at += takesValue(command, words[at] ?? '') ? 2 : 1;
   }
   return at;
+}
+
+async function valuesOf(option: Option, known: CompletionSource): Promise<readonly string[]> {
+  return option.argChoices ?? (await known.values(option.long ?? ''));
 }
 
 /** Completes the last of `words`; the words before it decide the candidates. */
@@ -57,8 +68,8 @@ export async function complete(
   }
   const target = sub ?? command;
   if (last.startsWith('-')) return fits(optionsOf(target));
-  if (takesValue(target, before.at(-1) ?? '')) return [];
-  return fits(await known.names(name, sub?.name()));
+  const option = optionWithValue(target, before.at(-1) ?? '');
+  return fits(await (option ? valuesOf(option, known) : known.names(name, sub?.name())));
 }
 
 const serviceCommands = new Set([
@@ -101,6 +112,15 @@ export async function completionNames(
     if (command === 'completion') return ['bash', 'zsh', 'fish'];
     if (sub === undefined || sub === 'ls' || sub === 'create') return [];
     return await objectNames(cli, command);
+  } catch {
+    return [];
+  }
+}
+
+/** Current values of an option that names an object; empty if no manager answers. */
+export async function completionValues(cli: Cli, option: string): Promise<readonly string[]> {
+  try {
+    return option === '--client' ? await objectNames(cli, 'client') : [];
   } catch {
     return [];
   }
@@ -151,6 +171,8 @@ async function objectNames(cli: Cli, command: string): Promise<readonly string[]
       return (await client.call('volume.list', {}, options)).map(({ spec }) => spec.name);
     case 'secret':
       return (await client.call('secret.list', {}, options)).map(({ spec }) => spec.name);
+    case 'client':
+      return (await client.call('client.list', {}, options)).map(({ name }) => name);
     case 'config-object':
       return (await client.call('config.list', {}, options)).map(({ spec }) => spec.name);
     default:

@@ -10,8 +10,10 @@ export const examples: Readonly<
     ['shoal attach --no-stdin --index 2 web', 'watch the output of its second container'],
   ],
   audit: [
-    ['shoal audit --since 1h', 'changes of the last hour'],
+    ['shoal audit --since 1h', 'requests of the last hour'],
+    ['shoal audit --client ci --follow', 'what client ci does now, also what it is refused'],
     ['shoal audit -n 20 --format json', 'for a script'],
+    ['shoal audit -f -n 0 --format syslog | nc logs 514', 'new entries to a syslog server'],
   ],
   bridge: [['shoal config > app.yaml', 'one resolved file, for docker compose bridge']],
   build: [

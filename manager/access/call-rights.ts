@@ -99,6 +99,7 @@ const administratingRights = {
   'token.list': adminCluster,
   'token.remove': adminCluster,
   'token.rotate': adminCluster,
+  audit: adminCluster,
   backup: adminCluster,
 } as const;
 

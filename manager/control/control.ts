@@ -2,7 +2,7 @@ import { accessOf, requireAccess } from '../access/client-access.js';
 import { controlRequest } from '../access/decide-access.js';
 import { scopeEvents, scopeOf, scopeStatistics, scopeStore } from '../access/scoped-sources.js';
 import type { ScopedView } from '../access/scoped-view.js';
-import { anything, decodeJson, isFields } from '../common/base/decode.js';
+import { anything, decodeJson } from '../common/base/decode.js';
 import { AppError, messageOf, toAppError } from '../common/base/errors.js';
 import type {
   ControlCallMap,
@@ -22,6 +22,9 @@ import { Args } from './args.js';
 import { containerCalls } from './calls/containers.js';
 import { dataCalls } from './calls/data.js';
 import { AuditLog } from './audit-log.js';
+import type { RequestRecorder } from './audit-recorder.js';
+import { auditOrigin, AuditRecorder } from './audit-recorder.js';
+import { auditTarget } from './audit-target.js';
 import { auditCalls } from './calls/audit.js';
 import { imageCalls } from './calls/images.js';
 import { unmanagedCalls } from './calls/unmanaged.js';
@@ -37,6 +40,7 @@ import { serviceCalls } from './calls/services.js';
 import { taskCalls } from './calls/tasks.js';
 import type { CallContext, ControlCalls, ControlOptions } from './context.js';
 import { EventLog } from './event-log.js';
+import { auditStream } from './streams/audit.js';
 import { backupStream } from './streams/backup.js';
 import { eventsStream } from './streams/events.js';
 import { attach, exec } from './streams/exec.js';
@@ -81,6 +85,7 @@ const calls: ControlCalls = {
 const streams: ControlStreams = {
   watch: watchStream,
   events: eventsStream,
+  audit: auditStream,
   logs: logsStream,
   exec,
   attach,
@@ -108,12 +113,14 @@ export class ControlApi {
   readonly #options: ControlOptions;
   readonly #events: EventLog;
   readonly #audit: AuditLog;
+  readonly #recorder: AuditRecorder;
   readonly #open = new Set<Connection>();
 
   constructor(options: ControlOptions) {
     this.#options = options;
     this.#events = new EventLog(options);
     this.#audit = new AuditLog(options.store);
+    this.#recorder = new AuditRecorder(this.#audit, options);
   }
 
   start(): void {
@@ -126,9 +133,9 @@ export class ControlApi {
     return this.#events;
   }
 
-  /** Adds an audit record for an action that did not come through a control call. */
-  async appendAudit(peer: Peer, action: string, about: string): Promise<void> {
-    await this.#audit.append(originOf(peer, action), about);
+  /** Audit records of requests that do not come through a control call. */
+  get requests(): RequestRecorder {
+    return this.#recorder.requests;
   }
 
   stop(): void {
@@ -155,17 +162,22 @@ export class ControlApi {
     args: unknown,
     { peer, signal }: Caller,
   ): Promise<ControlCallMap[Name]['result']> {
-    const access = accessOf(peer);
-    requireAccess(access, controlRequest(name, args));
-    const origin = originOf(peer, name);
-    const store = onBehalf(this.#options.store, origin, scopeOf(this.#options.store, access));
-    const clusterView = this.#options.store.view;
-    const caller = { peer, access, clusterView, signal };
-    const context = { ...this.#options, store, audit: this.#audit, ...caller };
-    // Called inside a promise so that a synchronous throw of a check becomes a rejection.
-    const result = await Promise.resolve().then(() => calls[name](context, args));
-    if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(args));
-    return result;
+    const origin = auditOrigin(peer, name);
+    const about = auditTarget(args);
+    try {
+      const access = accessOf(peer);
+      requireAccess(access, controlRequest(name, args));
+      const store = onBehalf(this.#options.store, origin, scopeOf(this.#options.store, access));
+      const clusterView = this.#options.store.view;
+      const caller = { peer, access, clusterView, signal };
+      const context = { ...this.#options, store, audit: this.#audit, ...caller };
+      const result = await calls[name](context, args);
+      await this.#recorder.done(origin, about);
+      return result;
+    } catch (error) {
+      await this.#recorder.failed(origin, about, error);
+      throw error;
+    }
   }
 
   async stream(request: StreamRequest<Peer>): Promise<void> {
@@ -187,8 +199,6 @@ export class ControlApi {
   }
 
   async #serve(name: ControlStreamName, connection: Connection, peer: Peer): Promise<void> {
-    const access = accessOf(peer);
-    const origin = originOf(peer, name);
     const disconnected = new AbortController();
     const ended = connection.ended.then(() => {
       disconnected.abort();
@@ -196,10 +206,25 @@ export class ControlApi {
     });
     const input = connection[Symbol.asyncIterator]();
     const first = await firstMessage(input, this.#options);
+    const client: ClientStream = { stream: connection, input, ended, signal: disconnected.signal };
+    try {
+      await this.#answer(name, first, { peer, client });
+    } catch (error) {
+      await this.#recorder.failed(auditOrigin(peer, name), auditTarget(first), error);
+      throw error;
+    }
+  }
+
+  async #answer(
+    name: ControlStreamName,
+    first: unknown,
+    { peer, client }: { readonly peer: Peer; readonly client: ClientStream },
+  ): Promise<void> {
+    const access = accessOf(peer);
     requireAccess(access, controlRequest(name, first));
     const args = new Args(name, first);
-    if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(first));
-    const client: ClientStream = { stream: connection, input, ended, signal: disconnected.signal };
+    const origin = auditOrigin(peer, name);
+    await this.#recorder.started(origin, auditTarget(first));
     const scope = scopeOf(this.#options.store, access);
     const store = onBehalf(this.#options.store, origin, scope);
     const sources =
@@ -209,7 +234,8 @@ export class ControlApi {
             events: scopeEvents(this.#events, scope),
             statistics: scopeStatistics(this.#options.statistics, scope),
           };
-    await streams[name]({ ...this.#options, ...sources, store, access }, args, client);
+    const context = { ...this.#options, ...sources, store, access, audit: this.#audit };
+    await streams[name](context, args, client);
   }
 
   async #fail(connection: Connection, error: unknown): Promise<void> {
@@ -219,23 +245,6 @@ export class ControlApi {
     await connection.send(JSON.stringify({ error: { kind, message } })).catch(() => undefined);
     connection.close();
   }
-}
-
-/** Audited calls and streams that act on containers or images without changing the store. */
-const auditedActions: ReadonlySet<string> = new Set<ControlCallName | ControlStreamName>([
-  'service.kill',
-  'service.pause',
-  'service.clean',
-  'image.remove',
-  'exec',
-  'attach',
-  'copy-in',
-  'push',
-  'build',
-]);
-
-function originOf({ nodeId, role }: Peer, action: string): AuditOrigin {
-  return { who: nodeId, role: role === 'user' ? 'client' : role, action };
 }
 
 /**
@@ -254,17 +263,6 @@ function onBehalf(
     addBatchHook: (companion) => store.addBatchHook(companion),
     close: () => store.close(),
   };
-}
-
-/** Audit line with the target of an action only: a command line may contain secrets. */
-function targetOf(body: unknown): string {
-  if (!isFields(body)) return '';
-  const { project, service, services, index, image, node } = body;
-  const named = { project, service, services, index, image, node };
-  return Object.entries(named)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(' ') : String(value)}`)
-    .join(', ');
 }
 
 async function firstMessage(

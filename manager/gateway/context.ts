@@ -34,6 +34,11 @@ export interface GatewayOptions {
   readonly control: InvokeCall;
   /** Adds an audit record for an action that does not change the store. */
   readonly note: (peer: Peer, action: string, about: string) => Promise<void>;
+  /** Audit records of reads that reveal data and of failed requests; they never reject. */
+  readonly audit: {
+    revealed(peer: Peer, action: string, about: string): Promise<void>;
+    failed(peer: Peer, action: string, error: unknown): Promise<void>;
+  };
   readonly cluster: {
     readonly id: string;
     readonly name: string;
@@ -77,5 +82,7 @@ export interface Route {
   readonly pattern: RegExp;
   /** Right that the route requires; objects of other projects are hidden from its handler. */
   readonly right: RequiredRight;
+  /** The response shows what containers or images hold, so each request is recorded. */
+  readonly reveals?: true;
   readonly handler: RouteHandler;
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { accessOf, requireAccess } from '../access/client-access.js';
 import { scopeEvents, scopeOf, scopeStore } from '../access/scoped-sources.js';
 import { isFields } from '../common/base/decode.js';
-import { AppError } from '../common/base/errors.js';
+import { AppError, isForbidden } from '../common/base/errors.js';
 import type { ClientAccess } from '../common/model/trust/client.js';
 import type { Peer } from '../transport/peer.js';
 import { parseBody } from '../transport/request-body.js';
@@ -13,6 +13,7 @@ import { writeResponse, writeUpgrade } from './response.js';
 import type { ApiRequest, GatewayContext, GatewayOptions, JsonBody } from './context.js';
 import { ContainerLabels } from './container-labels.js';
 import { ExecRegistry } from './execs.js';
+import type { RouteMatch } from './router.js';
 import { findRoute } from './router.js';
 import { UsageFeed } from './usage-feed.js';
 
@@ -62,12 +63,32 @@ export class Gateway {
     rest: Pick<ApiRequest, 'peer' | 'signal' | 'body' | 'upload'>,
   ): Promise<ApiResponse> {
     const target = parseTarget(request.url ?? '/');
-    const { handler, right, names } = findRoute(request.method ?? 'GET', target.path);
-    const access = accessOf(rest.peer);
-    requireAccess(access, { action: `${request.method ?? 'GET'} ${target.path}`, required: right });
     const { method = 'GET', headers, headersDistinct: distinctHeaders } = request;
+    const route = findRoute(method, target.path);
     const asked = { ...target, ...rest, method, headers, distinctHeaders };
-    return handler(scopeContext(this.#context, access), asked, ...names);
+    const { audit } = this.#context;
+    const action = `${method} ${target.path}`;
+    try {
+      const response = await this.#respond(route, asked, action);
+      if (route.reveals) await audit.revealed(rest.peer, action, '');
+      return response;
+    } catch (error) {
+      const isRead = method === 'GET' || method === 'HEAD';
+      if (!isRead || route.reveals || isForbidden(error)) {
+        await audit.failed(rest.peer, action, error);
+      }
+      throw error;
+    }
+  }
+
+  async #respond(
+    { handler, right, names }: RouteMatch,
+    request: ApiRequest,
+    action: string,
+  ): Promise<ApiResponse> {
+    const access = accessOf(request.peer);
+    requireAccess(access, { action, required: right });
+    return handler(scopeContext(this.#context, access), request, ...names);
   }
 }
 

@@ -45,6 +45,7 @@ export const routes: readonly Route[] = [
 export interface RouteMatch {
   readonly handler: RouteHandler;
   readonly right: RequiredRight;
+  readonly reveals: boolean;
   readonly names: readonly string[];
 }
 
@@ -54,7 +55,8 @@ export function findRoute(method: string, path: string): RouteMatch {
   for (const route of routes) {
     const matched = route.method === wanted ? route.pattern.exec(path) : null;
     if (matched === null) continue;
-    return { handler: route.handler, right: route.right, names: matched.slice(1) };
+    const { handler, right, reveals = false } = route;
+    return { handler, right, reveals: reveals && method !== 'HEAD', names: matched.slice(1) };
   }
   throw new AppError('not-found', 'page not found');
 }

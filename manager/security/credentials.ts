@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { Clock } from '../common/base/clock.js';
 import { decodeJson, object, oneOf, optional, string } from '../common/base/decode.js';
 import { AppError, messageOf } from '../common/base/errors.js';
@@ -28,17 +29,29 @@ export interface CredentialDependencies {
 
 type Cluster = Pick<ManagerSettings, 'clusterId' | 'clusterName'>;
 
+/** Facts of a connection that identify its peer. */
+export interface PresentedIdentity {
+  readonly certificate: PeerCertificateFields;
+  /** The client that a manager forwards a request for, JSON. */
+  readonly behalf?: string | undefined;
+  /** IP address of the connection. */
+  readonly remote?: string | undefined;
+}
+
 /**
  * Authenticates a peer against the cluster record: removed nodes, revoked clients and refused CAs
  * are rejected with `forbidden`. A manager may act on behalf of a client, named in `behalf` as
  * JSON.
  */
 export function authorizePeer(
-  shown: { readonly certificate: PeerCertificateFields; readonly behalf?: string | undefined },
+  shown: PresentedIdentity,
   settings: Cluster,
   record: ClusterRecord | undefined,
 ): Peer {
-  const peer = authenticatePeer(shown.certificate, record?.refusedAuthorities ?? []);
+  const peer = {
+    ...authenticatePeer(shown.certificate, record?.refusedAuthorities ?? []),
+    ...addressOf(shown.remote),
+  };
   if (peer.role === 'client') return admitOwner(peer, settings, record);
   if (peer.role === 'user') return admitUser(peer, settings, record);
   admitNode(peer, settings, record);
@@ -59,7 +72,7 @@ export function readmitClient(peer: Peer, settings: Cluster, record: ClusterReco
 }
 
 /** Fields of a client's identity that another manager forwards. */
-type ForwardedClient = Pick<Peer, 'clusterId' | 'nodeId' | 'serial' | 'fingerprint'> & {
+type ForwardedClient = Pick<Peer, 'clusterId' | 'nodeId' | 'serial' | 'fingerprint' | 'address'> & {
   readonly role: 'client' | 'user';
 };
 
@@ -109,12 +122,19 @@ const forwardedClient = object<ForwardedClient>({
   role: oneOf('client', 'user'),
   serial: optional(string),
   fingerprint: optional(string),
+  address: optional(string),
 });
+
+/** The address as records show it: without the prefix of IPv4 addresses on IPv6 sockets. */
+function addressOf(remote: string | undefined): Pick<Peer, 'address'> {
+  const address = (remote ?? '').replace(/^::ffff:(?=\d+\.)/iu, '');
+  return isIP(address) === 0 ? {} : { address };
+}
 
 function behalfOf(manager: Peer, text: string): Peer {
   try {
-    const { serial = '', ...client } = decodeJson(text, forwardedClient, 'client');
-    return { ...client, serial, via: manager.nodeId };
+    const { serial = '', address, ...client } = decodeJson(text, forwardedClient, 'client');
+    return { ...client, serial, ...addressOf(address), via: manager.nodeId };
   } catch (error) {
     throw new AppError(
       'forbidden',

@@ -30,7 +30,13 @@ export interface AuditOrigin {
   /** Name in the certificate. */
   readonly who: string;
   readonly role: 'client' | 'manager' | 'worker';
-  /** Name of the call or stream. */
+  /** Serial number of the certificate, lower-case hex. */
+  readonly serial?: string;
+  /** IP address of the principal, also if another manager forwarded the request. */
+  readonly from?: string;
+  /** Node id of the manager that forwarded the request. */
+  readonly via?: string;
+  /** Name of the call or stream, or method and path of the Docker API. */
   readonly action: string;
 }
 
@@ -39,7 +45,9 @@ export interface AuditRecord extends Meta, AuditOrigin {
   readonly id: string;
   readonly number: number;
   readonly at: number;
-  /** One line per changed object. */
+  /** `ok`, `started` or the kind of the error; absent in records of earlier versions. */
+  readonly result?: string;
+  /** One line per object that the request changed or concerned. */
   readonly changes: readonly string[];
 }
 

@@ -96,8 +96,12 @@ export const auditRecord = object<AuditRecord>({
   id: nonEmptyString,
   who: string,
   role: oneOf('client', 'manager', 'worker'),
+  serial: optional(string),
+  from: optional(string),
+  via: optional(string),
   action: string,
   number: count,
   at: number,
+  result: optional(string),
   changes: strings,
 });

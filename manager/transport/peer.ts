@@ -16,6 +16,8 @@ export interface Peer {
   readonly fingerprint?: string;
   /** Rights of a user; only the leader knows them. */
   readonly access?: ClientAccess;
+  /** IP address of the client, also if another manager forwarded the request. */
+  readonly address?: string;
   /** Node id of the manager that forwarded the request. */
   readonly via?: string;
 }

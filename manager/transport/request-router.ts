@@ -17,11 +17,13 @@ export interface RouterOptions<Identity> {
   readonly log: Logger;
   /**
    * Maps a certificate verified by TLS to an identity, or to the client it forwards a request for
-   * (`forwardedPeerHeader`). Throws `forbidden` to reject the peer.
+   * (`forwardedPeerHeader`). `remote` is the address of the connection. Throws `forbidden` to
+   * reject the peer.
    */
   readonly authenticate: (
     certificate: PeerCertificateFields,
     behalf: string | undefined,
+    remote: string,
   ) => Identity;
   /** Handles a `POST`; resolves with JSON. Errors are sent as their status and `{kind, message}`. */
   readonly call: (request: CallRequest<Identity>) => Promise<unknown>;
@@ -165,7 +167,11 @@ export class RequestRouter<Identity> {
     const behalf = request.headers[forwardedPeerHeader];
     const certificate = this.#certificates.get(socket) ?? verifiedClientCertificate(socket);
     this.#certificates.set(socket, certificate);
-    return this.#options.authenticate(certificate, typeof behalf === 'string' ? behalf : undefined);
+    return this.#options.authenticate(
+      certificate,
+      typeof behalf === 'string' ? behalf : undefined,
+      remoteOf(request),
+    );
   }
 
   /** Closes the connection of a now rejected peer; connections without a request stay open. */
@@ -173,7 +179,7 @@ export class RequestRouter<Identity> {
     const certificate = this.#certificates.get(socket);
     if (certificate === undefined) return;
     try {
-      this.#options.authenticate(certificate, undefined);
+      this.#options.authenticate(certificate, undefined, socket.remoteAddress ?? 'unknown');
     } catch (error) {
       if (!isForbidden(error)) return;
       this.#options.log.warn(`dropped: ${messageOf(error)}`, {

@@ -15,6 +15,7 @@ import {
   tagged,
 } from '../base/decode.js';
 import type {
+  AuditEntry,
   ClusterEvent,
   TaskLogLine,
   WatchMessage,
@@ -63,6 +64,19 @@ export const watchMessage = tagged<'kind', WatchMessage>('kind', {
   }),
   put,
   remove: object({ table, id: nonEmptyString }),
+});
+
+export const auditEntry = object<AuditEntry>({
+  number: count,
+  at: number,
+  who: string,
+  role: string,
+  serial: optional(string),
+  from: optional(string),
+  via: optional(string),
+  action: string,
+  result: string,
+  changes: array(string),
 });
 
 export const clusterEvent = object<ClusterEvent>({

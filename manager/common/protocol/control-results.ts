@@ -14,7 +14,6 @@ import {
   string,
 } from '../base/decode.js';
 import type {
-  AuditEntry,
   CallPreview,
   ControlCallMap,
   ControlCallName,
@@ -22,6 +21,7 @@ import type {
   ManagerEntry,
   ManagerInfo,
 } from './control.js';
+import { auditEntry } from './control-messages.js';
 import type { AppliedChange, PlannedStep, ProjectApplyResult } from './project-calls.js';
 import {
   network,
@@ -95,15 +95,6 @@ const managerEntry = object<ManagerEntry>({
   address: string,
   alive: boolean,
   leader: boolean,
-});
-
-const auditEntry = object<AuditEntry>({
-  number: count,
-  at: number,
-  who: string,
-  role: string,
-  action: string,
-  changes: strings,
 });
 
 const caStatus = object<CaStatus>({

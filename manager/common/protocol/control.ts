@@ -155,9 +155,14 @@ export interface ControlCallMap
   'volume.list': { args: Record<string, never>; result: readonly Volume[] };
   'volume.create': { args: VolumeSpec; result: Volume };
   'volume.remove': { args: { readonly name: string; readonly force: boolean }; result: null };
-  /** Audit log, oldest first; `limit` keeps the latest entries. */
+  /** Audit log, oldest first; `client` selects one client, `limit` keeps the latest entries. */
   'audit.list': {
-    args: { readonly sinceMs?: number; readonly untilMs?: number; readonly limit?: number };
+    args: {
+      readonly sinceMs?: number;
+      readonly untilMs?: number;
+      readonly limit?: number;
+      readonly client?: string;
+    };
     result: readonly AuditEntry[];
   };
   'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
@@ -178,7 +183,19 @@ export interface AuditEntry {
   readonly at: number;
   readonly who: string;
   readonly role: string;
+  /** Serial number of the certificate, lower-case hex. */
+  readonly serial?: string;
+  /** IP address of the client, also if another manager forwarded the request. */
+  readonly from?: string;
+  /** Node id of the manager that forwarded the request. */
+  readonly via?: string;
+  /** Name of the call or stream, or method and path of the Docker API. */
   readonly action: string;
+  /**
+   * `ok`; `started` for what is recorded before it acts, such as a stream; or the kind of the error.
+   */
+  readonly result: string;
+  /** One line per object that the request changed or concerned. */
   readonly changes: readonly string[];
 }
 
@@ -250,6 +267,15 @@ export interface ControlStreamMap {
       readonly sinceMs?: number;
       readonly untilMs?: number;
       /** Resumes after this event number; replaces `sinceMs`. */
+      readonly after?: number;
+    };
+  };
+  /** Sends one `AuditEntry` a message: the stored ones that are asked for, then new ones. */
+  audit: {
+    args: {
+      readonly client?: string;
+      readonly sinceMs?: number;
+      /** Resumes after this entry; replaces `sinceMs`. */
       readonly after?: number;
     };
   };

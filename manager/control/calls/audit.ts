@@ -9,6 +9,7 @@ export const auditCalls: Pick<ControlCalls, 'audit.list'> = {
         sinceMs: args.count('sinceMs'),
         untilMs: args.count('untilMs'),
         limit: args.count('limit'),
+        client: args.optionalText('client'),
       }),
     );
   },

@@ -1,6 +1,7 @@
 import type { ClientAccess } from '../../common/model/trust/client.js';
 import type { ControlStreamName } from '../../common/protocol/control.js';
 import type { MessageStream } from '../../common/protocol/worker-calls.js';
+import type { AuditLog } from '../audit-log.js';
 import type { Args } from '../args.js';
 import type { ControlOptions } from '../context.js';
 import type { EventLog } from '../event-log.js';
@@ -8,6 +9,7 @@ import type { EventLog } from '../event-log.js';
 export interface StreamContext extends ControlOptions {
   readonly events: Pick<EventLog, 'read' | 'listen'>;
   readonly access: ClientAccess;
+  readonly audit: Pick<AuditLog, 'read' | 'listen'>;
 }
 
 export interface ClientStream {

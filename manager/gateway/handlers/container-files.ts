@@ -33,7 +33,7 @@ function fromEngine(name: string): RouteHandler {
   };
 }
 
-/** Files into a container are recorded; files out of it are not, like logs. */
+/** Records files into a container; the route of files out of it `reveals`. */
 const writeFiles: RouteHandler = async (context, request, reference = '') => {
   const { task } = findContainer(context.store.view, reference);
   const { project, service, slot } = task;
@@ -59,6 +59,7 @@ export const containerFileRoutes: readonly Route[] = [
     method: 'GET',
     pattern: /^\/containers\/(.+)\/archive$/u,
     right: deployVisible,
+    reveals: true,
     handler: fromEngine('archive'),
   },
   {
@@ -77,6 +78,7 @@ export const containerFileRoutes: readonly Route[] = [
     method: 'GET',
     pattern: /^\/containers\/(.+)\/export$/u,
     right: deployVisible,
+    reveals: true,
     handler: fromEngine('export'),
   },
   {

@@ -149,5 +149,11 @@ const save: RouteHandler = async (context, request) => {
 export const imageTransferRoutes: readonly Route[] = [
   { method: 'POST', pattern: /^\/images\/create$/u, right: deployVisible, handler: create },
   { method: 'POST', pattern: /^\/images\/load$/u, right: deployCluster, handler: load },
-  { method: 'GET', pattern: /^\/images\/get$/u, right: deployCluster, handler: save },
+  {
+    method: 'GET',
+    pattern: /^\/images\/get$/u,
+    right: deployCluster,
+    reveals: true,
+    handler: save,
+  },
 ];

@@ -102,5 +102,11 @@ function formatter({ timestamps, isTty }: LogQuery): (line: LogLine) => Uint8Arr
 }
 
 export const logRoutes: readonly Route[] = [
-  { method: 'GET', pattern: /^\/containers\/(.+)\/logs$/u, right: readVisible, handler: logs },
+  {
+    method: 'GET',
+    pattern: /^\/containers\/(.+)\/logs$/u,
+    right: readVisible,
+    reveals: true,
+    handler: logs,
+  },
 ];

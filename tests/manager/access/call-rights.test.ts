@@ -7,6 +7,7 @@ import type { ControlStreamName } from '../../../manager/common/protocol/control
 const streams: Readonly<Record<ControlStreamName, true>> = {
   watch: true,
   events: true,
+  audit: true,
   logs: true,
   exec: true,
   attach: true,

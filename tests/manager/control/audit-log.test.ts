@@ -33,7 +33,7 @@ test('the audit log records each requested change in the same batch and is bound
     action: 'service.scale',
     changes: ['service demo_web: replicas 1 → 4'],
   });
-  await audit.append({ ...who, action: 'exec' }, 'project demo, service web');
+  await audit.append({ ...who, action: 'exec' }, 'started', ['project demo, service web']);
   await store.update('control', (tx) => tx.create('volumes', volume('b')), who);
   t.deepEqual(
     audit.read({}).map(({ number }) => number),
@@ -71,4 +71,32 @@ test('the audit log names changed fields of a secret but not its content', async
     [['created secret password'], ['secret password: data']],
   );
   t.false(JSON.stringify(store.view.list('audit')).includes('c2Vj'));
+});
+
+test('a flood of one client leaves the records of others, also after a restart', async (t) => {
+  const backend = new MemoryBackend();
+  const store = await open(backend);
+  const audit = new AuditLog(store, { records: 10, bytes: 1e9 });
+  audit.start();
+  const seen: number[] = [];
+  const stop = audit.listen(({ number }) => seen.push(number));
+  await audit.append({ ...who, action: 'exec' }, 'started', ['project demo']);
+  for (let each = 0; each < 30; each += 1) {
+    await audit.append({ ...who, who: 'ci', action: 'logs' }, 'forbidden', ['project\nother']);
+  }
+  stop();
+  await audit.append({ ...who, who: 'ci', action: 'logs' }, 'forbidden', []);
+  t.is(seen.length, 31);
+  t.is(audit.read({}).length, 10);
+  t.like(audit.read({ client: 'ada' }), [{ number: 1, action: 'exec', result: 'started' }]);
+  t.like(audit.read({ client: 'ci' })[0], { changes: ['project�other'], result: 'forbidden' });
+  t.deepEqual(
+    audit.read({ client: 'ci', after: 31 }).map(({ number }) => number),
+    [32],
+  );
+  const later = new AuditLog(await open(backend), { records: 10, bytes: 1e9 });
+  later.start();
+  await later.append({ ...who, who: 'ci', action: 'logs' }, 'started', ['']);
+  t.like(later.read({ limit: 1 }), [{ number: 33, changes: [] }]);
+  t.is(later.read({ client: 'ada' }).length, 1);
 });

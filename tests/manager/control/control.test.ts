@@ -75,17 +75,20 @@ test('an invoked call and one from the wire give the same answer', async (t) => 
   t.deepEqual(await api.call(request), await api.invoke('info', {}, ada));
 });
 
-test('an invoked call of another role is forbidden and changes nothing', async (t) => {
+test('an invoked call of another role is forbidden, recorded and changes nothing', async (t) => {
   const { api, store } = await scene(t);
   for (const role of ['worker', 'manager'] as const) {
     const caller = { ...worker, peer: { ...worker.peer, role } };
     t.true(isForbidden(await t.throwsAsync(api.invoke('project.apply', project, caller))));
   }
   t.is(store.view.list('services').length, 0);
-  t.deepEqual(await auditOf(api), []);
+  t.like(await auditOf(api), [
+    { who: 'w1', role: 'worker', action: 'project.apply', result: 'forbidden' },
+    { who: 'w1', role: 'manager', action: 'project.apply', result: 'forbidden' },
+  ]);
 });
 
-test('malformed arguments of an invoked call are rejected, not thrown, and not audited', async (t) => {
+test('malformed arguments of an invoked call are rejected, not thrown, and audited as invalid', async (t) => {
   const { api, store } = await scene(t);
   const malformed = { ...project, services: [{ ...project.services[0], labels: 7 }] };
   const rejected: unknown = await t.throwsAsync(
@@ -94,7 +97,7 @@ test('malformed arguments of an invoked call are rejected, not thrown, and not a
   );
   t.true(isAppError(rejected) && rejected.kind === 'invalid');
   t.is(store.view.list('services').length, 0);
-  t.deepEqual(await auditOf(api), []);
+  t.like(await auditOf(api), [{ who: 'ada', action: 'project.apply', result: 'invalid' }]);
 });
 
 test('an unknown call is unsupported for a client and forbidden for a worker', async (t) => {

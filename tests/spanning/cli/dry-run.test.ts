@@ -58,7 +58,9 @@ function planningCluster(): FakeCluster {
   return new StreamingCluster(cluster, {
     info: () => info,
     preview: () => plan,
-    'audit.list': () => [{ number: 1, at: 0, who: 'ann', role: 'admin', action: 'a', changes: [] }],
+    'audit.list': () => [
+      { number: 1, at: 0, who: 'ann', role: 'client', action: 'a', result: 'ok', changes: [] },
+    ],
     'secret.list': () => [{ ...tls, id: 's1' as SecretId }],
     'config.list': () => [{ ...tls, id: 'c1' as ConfigId, data: 'eA==' }],
     'task.top': () => ({ titles: ['PID'], processes: [['1']] }),
