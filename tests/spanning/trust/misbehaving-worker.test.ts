@@ -148,7 +148,7 @@ test('a worker that answers null for its images hides no image of the others', a
   for (const call of ['listImages', 'GET /images/json']) {
     const named = new RegExp(`node (\\w+): answer to ${call}: the value must be an array`, 'u');
     const nodes = new Set(manager.log.flatMap((line) => named.exec(line)?.[1] ?? []));
-    t.deepEqual([...nodes], ['bad'], call);
+    t.deepEqual([...nodes], ['bad']);
   }
   t.is((await containers(api)).length, 2);
 });
