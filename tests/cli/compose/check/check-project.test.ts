@@ -17,7 +17,7 @@ function problem(parts: object): string | undefined {
   const empty = { services: {}, disabledServices: {}, networks: {}, volumes: {} };
   const project = { ...empty, secrets: {}, configs: {}, models: {}, ...parts };
   try {
-    checkProject(project as never, refuse);
+    checkProject(project, refuse);
     return undefined;
   } catch (error) {
     return (error as Error).message;
