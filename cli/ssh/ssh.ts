@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
+import type { Exit } from './exit-of.js';
+import { exitOf } from './exit-of.js';
 import type { ClientChannel, ConnectConfig } from 'ssh2';
 import ssh2 from 'ssh2';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
@@ -260,7 +262,8 @@ export class SshSession {
    * deadline, `unavailable` if the connection is lost.
    */
   async exec(argv: readonly string[], options: SshExecOptions = {}): Promise<SshExecResult> {
-    const channel = await this.#open(quoteCommand(argv));
+    const opened = await this.#open(quoteCommand(argv));
+    const { channel } = opened;
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal =
@@ -270,7 +273,7 @@ export class SshSession {
     };
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const result = await collect(channel, options);
+      const result = await collect(opened, options);
       options.signal?.throwIfAborted();
       if (result === undefined) throw this.#broken(argv, deadline.aborted ? timeoutMs : undefined);
       return result;
@@ -284,10 +287,8 @@ export class SshSession {
    * returns the exit code. `pty` allocates a terminal of that size on the machine.
    */
   async attach(argv: readonly string[], streams: AttachedStreams, pty?: PtySize): Promise<number> {
-    const channel = await this.#open(argv.length === 0 ? undefined : quoteCommand(argv), pty);
-    let code: number | undefined;
-    channel.on('exit', (status: number | null) => (code = status ?? 255));
-    const closed = once(channel, 'close');
+    const opened = await this.#open(argv.length === 0 ? undefined : quoteCommand(argv), pty);
+    const { channel } = opened;
     const resized = (size: PtySize): void => {
       channel.setWindow(size.rows, size.cols, 0, 0);
     };
@@ -296,18 +297,18 @@ export class SshSession {
     channel.pipe(streams.stdout, { end: false });
     channel.stderr.pipe(streams.stderr, { end: false });
     try {
-      await closed;
+      const exit = await opened.closed;
+      return exit?.status ?? 255;
     } finally {
       streams.stdin.unpipe(channel);
     }
-    return code ?? 255;
   }
 
   close(): void {
     this.#client.end();
   }
 
-  async #open(command: string | undefined, pty?: PtySize): Promise<ClientChannel> {
+  async #open(command: string | undefined, pty?: PtySize): Promise<OpenedChannel> {
     if (this.#lost !== undefined) throw this.#connectionError(this.#lost);
     return new Promise((resolve, reject) => {
       const lost = (): void => {
@@ -316,7 +317,7 @@ export class SshSession {
       this.#client.once('close', lost);
       const opened = (error: Error | undefined, channel: ClientChannel): void => {
         this.#client.off('close', lost);
-        if (error === undefined) resolve(channel);
+        if (error === undefined) resolve({ channel, closed: exitOf(channel) });
         else reject(this.#connectionError(error));
       };
       if (command === undefined) this.#client.shell(pty ?? false, opened);
@@ -349,13 +350,18 @@ function shorten(text: string): string {
   return line.length > 160 ? `${line.slice(0, 157)}...` : line;
 }
 
+interface OpenedChannel {
+  readonly channel: ClientChannel;
+  /** Fulfilled once the channel is closed; undefined without an exit status. */
+  readonly closed: Promise<Exit | undefined>;
+}
+
 /** Undefined if the channel closed without an exit status (lost connection, deadline). */
 async function collect(
-  channel: ClientChannel,
+  { channel, closed }: OpenedChannel,
   options: SshExecOptions,
 ): Promise<SshExecResult | undefined> {
   const texts = { stdout: '', stderr: '' };
-  let code: number | undefined;
   const keep = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
     const text = chunk.toString('utf8');
     if (texts[stream].length < outputLimit) texts[stream] += text;
@@ -363,14 +369,11 @@ async function collect(
   };
   channel.on('data', keep('stdout'));
   channel.stderr.on('data', keep('stderr'));
-  channel.on('exit', (status: number | null, signalName?: string) => {
-    code = status ?? 128 + (signalName === undefined ? 1 : 15);
-  });
-  const closed = once(channel, 'close');
   channel.on('error', () => undefined);
   await feed(channel, options.stdin);
-  await closed;
-  return code === undefined ? undefined : { code, ...texts };
+  const exit = await closed;
+  if (exit === undefined) return undefined;
+  return { code: exit.status ?? 128 + (exit.signalName === undefined ? 1 : 15), ...texts };
 }
 
 /** Writes standard input; a command that exits before reading all of it is not an error. */
