@@ -103,3 +103,37 @@ export function flagFilter(filters: QueryFilters, key: string): boolean | undefi
   if (['false', '0', 'f', 'False', 'FALSE'].includes(value)) return false;
   throw new AppError('invalid', `invalid filter '${key}=${value}'`);
 }
+
+/** Filters of every prune request. */
+export const pruneFilters = ['label', 'label!', 'until'];
+
+/** True if the labels match every `label` filter and no `label!` filter. */
+export function passesLabels(filters: QueryFilters, labels: Labels): boolean {
+  const excluded = filters.get('label!') ?? [];
+  return (
+    hasLabels(filters, labels) &&
+    !excluded.some((label) => hasLabels(new Map([['label', [label]]]), labels))
+  );
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/**
+ * Filter `until` in ms since the epoch: Unix seconds, a date, or a Go duration before `now` such as
+ * `24h`. Infinity if there is no such filter.
+ */
+export function untilFilter(filters: QueryFilters, now: number): number {
+  const [value, second] = filters.get('until') ?? [];
+  if (value === undefined) return Infinity;
+  if (second !== undefined) {
+    throw new AppError('invalid', 'more than one until filter specified');
+  }
+  if (/^\d+(?:\.\d+)?$/u.test(value)) return Number(value) * 1000;
+  if (/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/u.test(value)) {
+    const parts = [...value.matchAll(/([\d.]+)(ms|s|m|h)/gu)];
+    return now - parts.reduce((sum, [, n, unit = '']) => sum + Number(n) * (unitMs[unit] ?? 0), 0);
+  }
+  const at = Date.parse(value);
+  if (Number.isNaN(at)) throw new AppError('invalid', `invalid filter 'until=${value}'`);
+  return at;
+}

@@ -5,6 +5,7 @@ import { buildRoutes } from './handlers/builds.js';
 import { containerFileRoutes } from './handlers/container-files.js';
 import { containerRoutes } from './handlers/containers.js';
 import { createRoutes } from './handlers/create.js';
+import { pruneRoutes } from './handlers/prune.js';
 import { removalRoutes } from './handlers/remove.js';
 import { updateRoutes } from './handlers/update.js';
 import { waitRoutes } from './handlers/wait.js';
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...systemRoutes,
   ...containerFileRoutes,
   ...createRoutes,
+  ...pruneRoutes,
   ...containerRoutes,
   ...waitRoutes,
   ...updateRoutes,

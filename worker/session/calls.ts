@@ -1,6 +1,7 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 import { decode } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
+import { defaultStopGraceMs } from '../../manager/common/model/container.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import type { ReceivedCall } from '../../manager/common/protocol/manager-message.js';
 import { workerCall } from '../../manager/common/protocol/worker-request-decoders.js';
@@ -60,7 +61,7 @@ function callHandlers({ engine, tasks, processes, clock }: CallDependencies): Ha
   return {
     async restart({ taskId, timeoutMs }, signal) {
       const runner = tasks.runner(taskId);
-      const graceMs = timeoutMs ?? runner.task?.spec.container.stopGraceMs ?? 10_000;
+      const graceMs = timeoutMs ?? runner.task?.spec.container.stopGraceMs ?? defaultStopGraceMs;
       const { preStop = [], postStart = [] } = runner.task?.spec.container ?? {};
       await runner.runExclusive(async () => {
         const id = containerId(taskId);

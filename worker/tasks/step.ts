@@ -1,5 +1,6 @@
 import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { EngineRestart } from '../../manager/common/model/container.js';
+import { defaultStopGraceMs } from '../../manager/common/model/container.js';
 import { needsRunningLeader, type PodLink } from '../../manager/common/model/pod.js';
 import type { TaskState } from '../../manager/common/model/task-state.js';
 import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
@@ -48,11 +49,9 @@ export interface ObservedLeader {
   readonly seen: ObservedContainer | undefined;
 }
 
-const defaultGraceMs = 10_000;
-
 /** Grace period of a stop in ms: a user's timeout takes precedence over the spec. */
 export function stopGraceMs(task: AssignedTask | undefined): number {
-  return task?.stopTimeoutMs ?? task?.spec.container.stopGraceMs ?? defaultGraceMs;
+  return task?.stopTimeoutMs ?? task?.spec.container.stopGraceMs ?? defaultStopGraceMs;
 }
 
 /** A container that exits within this time after a user's signal was ended by that signal. */

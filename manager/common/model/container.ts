@@ -39,7 +39,8 @@ export interface ContainerSpec {
   /** Compose's `container_name`; defaults to `<project>-<service>-<slot>`. */
   readonly containerName?: string;
   readonly stopSignal?: string;
-  readonly stopGraceMs: number;
+  /** Undefined means the engine's default, `defaultStopGraceMs`. */
+  readonly stopGraceMs?: number;
   readonly tty: boolean;
   readonly stdinOpen: boolean;
   /** Starts only once a client has attached, so that the client gets all output: one-off containers. */
@@ -156,3 +157,6 @@ export interface FileMount {
   /** Permission bits, e.g. 0o444. */
   readonly mode: number;
 }
+
+/** Time from the stop signal to SIGKILL unless a container has its own, ms. */
+export const defaultStopGraceMs = 10_000;

@@ -128,7 +128,7 @@ const container = object<ContainerSpec>({
   volumesRenewedAt: optional(number),
   containerName: optional(string),
   stopSignal: optional(string),
-  stopGraceMs: number,
+  stopGraceMs: optional(number),
   tty: boolean,
   stdinOpen: boolean,
   startOnAttach: optional(boolean),

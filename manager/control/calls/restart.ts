@@ -1,4 +1,5 @@
 import { AppError } from '../../common/base/errors.js';
+import { defaultStopGraceMs } from '../../common/model/container.js';
 import { restartLayers, restartsWith, withDependents } from '../../common/model/dependents.js';
 import type { PlacedTask } from '../../common/model/running-task.js';
 import type { Dependency, Service } from '../../common/model/service.js';
@@ -63,7 +64,7 @@ function restartTask(
   task: PlacedTask,
   timeoutMs: number | undefined,
 ): Promise<unknown> {
-  const stopMs = timeoutMs ?? task.spec.container.stopGraceMs;
+  const stopMs = timeoutMs ?? task.spec.container.stopGraceMs ?? defaultStopGraceMs;
   const { preStop = [], postStart = [] } = task.spec.container;
   const hooksMs = (preStop.length + postStart.length) * hookDeadlineMs;
   const lastMs = stopMs + hooksMs + restartSlackMs;

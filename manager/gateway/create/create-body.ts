@@ -110,6 +110,8 @@ export type MountBody = ReturnType<typeof mount>;
 
 interface IpamConfig {
   readonly IPv4Address?: string;
+  readonly IPv6Address?: string;
+  readonly LinkLocalIPs?: readonly string[];
 }
 const endpoint = object<{
   readonly Aliases?: readonly string[];
@@ -122,7 +124,13 @@ const endpoint = object<{
   Links: words,
   MacAddress: optionalOrNull(string),
   DriverOpts: optionalOrNull(dictionary(string)),
-  IPAMConfig: optionalOrNull(object<IpamConfig>({ IPv4Address: optionalOrNull(string) })),
+  IPAMConfig: optionalOrNull(
+    object<IpamConfig>({
+      IPv4Address: optionalOrNull(string),
+      IPv6Address: optionalOrNull(string),
+      LinkLocalIPs: words,
+    }),
+  ),
 });
 export type EndpointBody = ReturnType<typeof endpoint>;
 
@@ -225,31 +233,42 @@ export type CreateBody = ReturnType<typeof createBody> & {
   readonly hostConfig: JsonObject;
 };
 
-const ownConfig = new Set([
-  ...['Image', 'Cmd', 'Entrypoint', 'Env', 'Labels', 'Hostname', 'Healthcheck', 'StopSignal'],
-  ...['StopTimeout', 'Tty', 'OpenStdin', 'MacAddress', 'HostConfig', 'NetworkingConfig'],
+/**
+ * Fields of `Config` and `HostConfig` that go to the engine unchanged. The engine ignores fields
+ * that it does not know, so others are left out.
+ */
+const engineConfig = new Set([
+  ...['Domainname', 'User', 'AttachStdin', 'AttachStdout', 'AttachStderr', 'ExposedPorts'],
+  ...['StdinOnce', 'ArgsEscaped', 'Volumes', 'WorkingDir', 'NetworkDisabled', 'OnBuild', 'Shell'],
 ]);
-const ownHostConfig = new Set([
-  ...['AutoRemove', 'Binds', 'Mounts', 'NetworkMode', 'PortBindings', 'RestartPolicy', 'Dns'],
-  ...['DnsSearch', 'DnsOptions', 'ExtraHosts', 'VolumesFrom', 'Links', 'IpcMode', 'PidMode'],
-  ...['NanoCpus', 'Memory', 'MemoryReservation', 'PidsLimit', 'ContainerIDFile'],
+const engineHostConfig = new Set([
+  ...['LogConfig', 'VolumeDriver', 'ConsoleSize', 'Annotations', 'CapAdd', 'CapDrop'],
+  ...['CgroupnsMode', 'GroupAdd', 'OomScoreAdj', 'Privileged', 'PublishAllPorts'],
+  ...['ReadonlyRootfs', 'SecurityOpt', 'StorageOpt', 'Tmpfs', 'UTSMode', 'UsernsMode', 'ShmSize'],
+  ...['Sysctls', 'Runtime', 'Isolation', 'CpuShares', 'CgroupParent', 'BlkioWeight'],
+  ...['BlkioWeightDevice', 'BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps'],
+  ...['BlkioDeviceWriteIOps', 'CpuPeriod', 'CpuQuota', 'CpuRealtimePeriod', 'CpuRealtimeRuntime'],
+  ...['CpusetCpus', 'CpusetMems', 'Devices', 'DeviceCgroupRules', 'DeviceRequests'],
+  ...['KernelMemory', 'KernelMemoryTCP', 'MemorySwap', 'MemorySwappiness', 'OomKillDisable'],
+  ...['Ulimits', 'CpuCount', 'CpuPercent', 'IOMaximumIOps', 'IOMaximumBandwidth', 'MaskedPaths'],
+  ...['ReadonlyPaths', 'Init'],
 ]);
 
-/** Decodes the body; unknown fields go to the engine. Throws `invalid` for mistyped ones. */
+/** Decodes the body; ignores unknown fields. Throws `invalid` for mistyped ones. */
 export function decodeCreateBody(value: unknown): CreateBody {
   const body = decode(value, createBody, 'container');
   const all = fields(value, 'container');
   const host = all.HostConfig ?? {};
   return {
     ...body,
-    config: without(all, ownConfig),
-    hostConfig: without(fields(host, 'HostConfig'), ownHostConfig),
+    config: pick(all, engineConfig),
+    hostConfig: pick(fields(host, 'HostConfig'), engineHostConfig),
   };
 }
 
 /** The request's body was parsed from JSON, so that its values are JSON. */
-function without(all: Readonly<Record<string, unknown>>, own: ReadonlySet<string>): JsonObject {
+function pick(all: Readonly<Record<string, unknown>>, keys: ReadonlySet<string>): JsonObject {
   return Object.fromEntries(
-    Object.entries(all).filter((entry): entry is [string, Json] => !own.has(entry[0])),
+    Object.entries(all).filter((entry): entry is [string, Json] => keys.has(entry[0])),
   );
 }

@@ -2,6 +2,7 @@ import { AppError } from '../../common/base/errors.js';
 import type { MountSpec } from '../../common/model/container.js';
 import type { VolumeSpec } from '../../common/model/network.js';
 import type { HostConfigBody, MountBody } from './create-body.js';
+import { requireVolumeName } from './volume-body.js';
 
 /** Mounts of a container and the named volumes that they need. */
 export interface MountPlan {
@@ -43,7 +44,6 @@ function plainVolume(name: string): VolumeSpec {
 
 const propagations = new Set(['shared', 'slave', 'private', 'rshared', 'rslave', 'rprivate']);
 const consistencies = new Set(['consistent', 'cached', 'delegated', 'default']);
-const volumeName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/u;
 
 interface BindParts {
   readonly source: string | undefined;
@@ -86,12 +86,7 @@ function hostBind(text: string, { source = '', target, words }: BindParts): Moun
 }
 
 function volumeBind(text: string, { source, target, words }: BindParts): MountSpec {
-  if (source !== undefined && !volumeName.test(source)) {
-    throw new AppError(
-      'invalid',
-      `create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-    );
-  }
+  if (source !== undefined) requireVolumeName(source);
   const common = commonOf(target, words);
   const known = new Set(['ro', 'rw', 'nocopy', 'z', 'Z', common.consistency]);
   if (words.some((word) => !known.has(word))) throw invalidBind(text);

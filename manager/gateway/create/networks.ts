@@ -64,7 +64,7 @@ export function toAttachment(
       `Links: ${renamed} has another name on network ${network}; give the target a network alias`,
     );
   }
-  const address = IPAMConfig?.IPv4Address ?? '';
+  const address = addressOf(network, IPAMConfig);
   const macAddress = MacAddress === undefined || MacAddress === '' ? (mac ?? '') : MacAddress;
   return {
     network,
@@ -73,4 +73,12 @@ export function toAttachment(
     ...(macAddress === '' ? {} : { macAddress }),
     ...(DriverOpts === undefined ? {} : { driverOpts: DriverOpts }),
   };
+}
+
+/** The requested IPv4 address; empty if there is none. Throws `unsupported` for other addresses. */
+function addressOf(network: string, addresses: EndpointBody['IPAMConfig'] = {}): string {
+  const { IPv4Address = '', IPv6Address = '', LinkLocalIPs = [] } = addresses;
+  if (IPv6Address === '' && LinkLocalIPs.length === 0) return IPv4Address;
+  const option = IPv6Address === '' ? 'LinkLocalIPs' : 'IPv6Address';
+  throw new AppError('unsupported', `${option}: not supported on network ${network}`);
 }

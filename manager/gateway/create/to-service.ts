@@ -29,7 +29,6 @@ export interface CreatePlan {
 /** Project of the containers without docker compose's labels. */
 export const defaultProject = 'docker';
 const projectLabel = 'com.docker.compose.project';
-const defaultGraceMs = 10_000;
 const nanosPerMs = 1_000_000;
 
 /**
@@ -88,7 +87,7 @@ function containerOf(
     ...(hostname === '' ? {} : { hostname }),
     engineRestart: restartOf(host),
     ...(stopSignal === '' ? {} : { stopSignal }),
-    stopGraceMs: body.StopTimeout === undefined ? defaultGraceMs : body.StopTimeout * 1000,
+    ...(body.StopTimeout === undefined ? {} : { stopGraceMs: body.StopTimeout * 1000 }),
     ...namesOf(host),
     ...{ files: [], config: body.config },
   };

@@ -24,12 +24,18 @@ function contextOf({ store, cluster, clock }: GatewayContext): ContainerContext 
 const sizesMs = 60_000;
 const sizesAtOnce = 16;
 
+/** Bytes of a container: those that it has written, and with its image. */
+interface ContainerSize {
+  readonly SizeRw: number;
+  readonly SizeRootFs: number;
+}
+
 /** Sizes by container id, from the containers' engines; those that do not answer are left out. */
-async function sizesOf(
+export async function sizesOf(
   { workers }: GatewayContext,
   items: readonly PlacedContainer[],
   { apiMinor, signal }: ApiRequest,
-): Promise<ReadonlyMap<string, object>> {
+): Promise<ReadonlyMap<string, ContainerSize>> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(sizesMs)]);
   const limit = new Semaphore(sizesAtOnce);
   const path = '/containers/:container/json?size=1';
@@ -39,7 +45,7 @@ async function sizesOf(
       const ask = (): Promise<unknown> => askJson(workers, node.id, call, deadline);
       const record = await limit.run(ask, deadline).catch(() => undefined);
       if (!isFields(record)) return [];
-      const { SizeRw = 0, SizeRootFs = 0 } = record;
+      const [SizeRw, SizeRootFs] = [Number(record.SizeRw ?? 0), Number(record.SizeRootFs ?? 0)];
       return [[containerId, { SizeRw, SizeRootFs }] as const];
     }),
   );

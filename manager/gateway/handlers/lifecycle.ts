@@ -1,5 +1,6 @@
 import { deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
+import { defaultStopGraceMs } from '../../common/model/container.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Service } from '../../common/model/service.js';
 import { isWanted } from '../../store/slots.js';
@@ -11,6 +12,7 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer, requireRunning } from '../find-container.js';
 import { countParameter } from '../query.js';
 import { waitUntil } from '../../store/wait-until.js';
+import { waitForState } from '../wait-for-state.js';
 import { newestTask } from './create.js';
 import { requireNode } from './remove.js';
 
@@ -77,7 +79,7 @@ function setPaused(paused: boolean): RouteHandler {
       return (containerState(now) === 'paused') === paused;
     };
     const what = `${item.task.containerName} to be ${paused ? 'paused' : 'unpaused'}`;
-    await waitFor(context, request, { isDone, waitMs: pauseMs, what });
+    await waitForState(context, request, { isDone, waitMs: pauseMs, what });
     return done;
   };
 }
@@ -114,12 +116,13 @@ const stop: RouteHandler = async (context, request, reference = '') => {
   const { project, service } = task;
   const haltArgs = { project, services: [service], halted: true, ...grace };
   await context.control('service.halt', haltArgs, request);
-  const waitMs = (grace.timeoutMs ?? task.spec.container.stopGraceMs) + stopSlackMs;
+  const { stopGraceMs = defaultStopGraceMs } = task.spec.container;
+  const waitMs = (grace.timeoutMs ?? stopGraceMs) + stopSlackMs;
   const isDone = (): boolean => {
     const now = store.view.get('tasks', task.id);
     return now === undefined || isTerminal(now.status.state);
   };
-  await waitFor(context, request, { isDone, waitMs, what: `${task.containerName} to stop` });
+  await waitForState(context, request, { isDone, waitMs, what: `${task.containerName} to stop` });
   return done;
 };
 
@@ -146,7 +149,7 @@ const start: RouteHandler = async (context, request, reference = '') => {
     store.view
       .tasksOfService(service.id)
       .some((now) => now.slot === task.slot && isWanted(now) && now.status.state === 'running');
-  await waitFor(context, request, {
+  await waitForState(context, request, {
     isDone,
     waitMs: startMs,
     what: `${task.containerName} to start`,
@@ -188,7 +191,7 @@ async function startOwn(
   const haltArgs = { project, services: [service], halted: false };
   await context.control('service.halt', haltArgs, request);
   const what = `${task.containerName} to start`;
-  await waitFor(context, request, { isDone, waitMs: startMs, what });
+  await waitForState(context, request, { isDone, waitMs: startMs, what });
   const { status } = last ?? task;
   const isRefused = status.exitCode === undefined && status.startedAt === undefined;
   if (last === undefined || !isTerminal(status.state) || !isRefused) return;
@@ -212,21 +215,6 @@ async function untilKilled(
     return now.status.startedAt !== task.status.startedAt;
   };
   await waitUntil(store, isDone, AbortSignal.any([signal, AbortSignal.timeout(killMs)]));
-}
-
-async function waitFor(
-  { store }: GatewayContext,
-  { signal }: ApiRequest,
-  wait: {
-    readonly isDone: () => boolean;
-    readonly waitMs: number;
-    readonly what: string;
-  },
-): Promise<void> {
-  const deadline = AbortSignal.timeout(wait.waitMs);
-  await waitUntil(store, wait.isDone, AbortSignal.any([signal, deadline]));
-  if (wait.isDone()) return;
-  throw new AppError('timeout', `timed out after ${wait.waitMs / 1000} s waiting for ${wait.what}`);
 }
 
 export const lifecycleRoutes: readonly Route[] = [

@@ -37,7 +37,8 @@ export function requireNode({ task, node }: PlacedContainer, verb: string): void
   );
 }
 
-async function untilRemoved(
+/** Waits until the container's node has removed it. Throws `timeout`. */
+export async function untilRemoved(
   { store }: GatewayContext,
   { task, node }: PlacedContainer,
   signal: AbortSignal,

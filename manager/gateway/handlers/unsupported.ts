@@ -34,9 +34,17 @@ export const unsupportedRoutes: readonly Route[] = [
     /^\/containers\/.+\/attach\/ws$/u,
     refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
   ),
-  ...allMethods(/^\/containers\/prune$/u, refuse('pruning containers', 'use "shoal rm"')),
-  ...allMethods(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
-  ...allMethods(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
+  ...allMethods(
+    /^\/networks\/.+$/u,
+    refuse(
+      'connecting containers to networks later',
+      'name all networks when the container is created',
+    ),
+  ),
+  ...allMethods(
+    /^\/volumes\/.+$/u,
+    refuse('updating cluster volumes (CSI)', 'remove and create the volume'),
+  ),
   // `docker inspect` also looks up unknown names as plugins.
   { method: 'GET', pattern: /^\/plugins\/(.+)\/json$/u, right: readVisible, handler: noPlugin },
   ...allMethods(

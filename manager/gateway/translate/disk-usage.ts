@@ -41,3 +41,17 @@ export function mergePlugins(answers: readonly unknown[]): readonly Fields[] {
   );
   return [...new Map(plugins.map((plugin) => [String(plugin.Name), plugin])).values()];
 }
+
+/** Bytes of each volume by name, added up over the answers of several nodes to `GET /system/df`. */
+export function volumeSizes(answers: readonly unknown[]): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const answer of answers.filter(isFields)) {
+    for (const { Name, UsageData } of listOf(answer, 'Volumes')) {
+      const size = isFields(UsageData) ? Number(UsageData.Size) : NaN;
+      // The engine reports -1 for a volume that it cannot measure.
+      if (typeof Name !== 'string' || !(size > 0)) continue;
+      sizes.set(Name, (sizes.get(Name) ?? 0) + size);
+    }
+  }
+  return sizes;
+}

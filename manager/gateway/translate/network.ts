@@ -7,7 +7,7 @@ import type { Labels } from '../../common/model/meta.js';
 export const networkFilters = [...['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']];
 
 /** The labels that the network's bridge has on each node. */
-function labelsOfNetwork({ spec }: Network): Labels {
+export function labelsOfNetwork({ spec }: Network): Labels {
   if (spec.project === '') return spec.labels;
   return {
     'com.docker.compose.project': spec.project,

@@ -5,7 +5,7 @@ import { matchesFilter, flagFilter, hasLabels, matchesName } from '../filters.js
 
 export const volumeFilters = ['dangling', 'driver', 'label', 'name', 'node'];
 
-function labelsOfVolume({ spec }: Volume): Labels {
+export function labelsOfVolume({ spec }: Volume): Labels {
   if (spec.project === '') return spec.labels;
   return {
     'com.docker.compose.project': spec.project,

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { matchesName, parseQueryFilters } from '../../../manager/gateway/filters.js';
+import {
+  matchesName,
+  parseQueryFilters,
+  passesLabels,
+  untilFilter,
+} from '../../../manager/gateway/filters.js';
 
 function filtersOf(names: readonly string[]): ReturnType<typeof parseQueryFilters> {
   return parseQueryFilters(new URLSearchParams({ filters: JSON.stringify({ name: names }) }), [
@@ -29,4 +34,26 @@ test('malformed, large and too many expressions are refused with the filter', (t
   t.throws(() => filtersOf(many), { message: /at most 16 regular expressions/u });
   const plain = Array.from({ length: 100 }, (_, index) => `web-${String(index)}`);
   t.is(filtersOf(plain).get('name')?.length, 100);
+});
+
+test('a prune keeps objects with an excluded label', (t) => {
+  const labels = { tier: 'db', keep: '' };
+  const passes = (...entries: [string, string[]][]): boolean =>
+    passesLabels(new Map(entries), labels);
+  t.true(passes());
+  t.true(passes(['label', ['tier=db']], ['label!', ['tier=web', 'other']]));
+  t.false(passes(['label!', ['tier=web', 'keep']]));
+  t.false(passes(['label', ['tier=web']]));
+});
+
+test('until is a time, or a duration before now', (t) => {
+  const now = Date.parse('2026-01-02T00:00:00Z');
+  const until = (...values: string[]): number => untilFilter(new Map([['until', values]]), now);
+  t.is(untilFilter(new Map(), now), Infinity);
+  t.is(until('1767312000'), now);
+  t.is(until('1h30m'), now - 5_400_000);
+  t.is(until('500ms'), now - 500);
+  t.is(until('2026-01-01T00:00:00Z'), now - 86_400_000);
+  t.throws(() => until('soon'), { message: "invalid filter 'until=soon'" });
+  t.throws(() => until('1h', '2h'), { message: 'more than one until filter specified' });
 });

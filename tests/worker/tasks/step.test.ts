@@ -345,7 +345,7 @@ test('volumes_from needs the other container to exist, running or not', (t) => {
 });
 
 test('the stop grace period is the user’s timeout, or else that of the spec', (t) => {
-  const { stopGraceMs: ofSpec } = task().spec.container;
+  const { stopGraceMs: ofSpec = 0 } = task().spec.container;
   t.is(stopGraceMs(task()), ofSpec);
   t.is(stopGraceMs(task({ stopTimeoutMs: 0 })), 0);
   t.is(stopGraceMs(task({ stopTimeoutMs: ofSpec + 1 })), ofSpec + 1);

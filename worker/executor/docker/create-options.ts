@@ -61,7 +61,7 @@ export function toCreateRequest(inputs: CreateInputs): CreateRequest {
     Hostname: ['service', 'container'].includes(spec.networkMode.kind) ? undefined : spec.hostname,
     Healthcheck: spec.healthcheck && healthcheck(spec.healthcheck, apiMinor),
     StopSignal: spec.stopSignal,
-    StopTimeout: Math.ceil(spec.stopGraceMs / 1000),
+    StopTimeout: spec.stopGraceMs === undefined ? undefined : Math.ceil(spec.stopGraceMs / 1000),
     Tty: spec.tty,
     OpenStdin: spec.stdinOpen,
     ExposedPorts: { ...exposed(spec.config), ...ports.exposed },

@@ -60,6 +60,25 @@ test('fields that only the engine reads pass through unchanged', (t) => {
   t.deepEqual(hostConfig, { CapAdd: ['NET_ADMIN'], LogConfig: { Type: 'none' } });
 });
 
+test('fields that no engine knows are ignored, known ones without support are refused', (t) => {
+  const { config, hostConfig } = plan({ Nonsense: 1, HostConfig: { Nonsense: 1, Init: true } }).spec
+    .task.container;
+  t.deepEqual(config, {});
+  t.deepEqual(hostConfig, { Init: true });
+  for (const IPAMConfig of [{ IPv6Address: 'fd00::2' }, { LinkLocalIPs: ['169.254.1.1'] }]) {
+    const endpoints = { EndpointsConfig: { front: { IPAMConfig } } };
+    const [option = ''] = Object.keys(IPAMConfig);
+    t.throws(() => plan({ NetworkingConfig: endpoints }, aView('front')), {
+      message: `${option}: not supported on network front`,
+    });
+  }
+});
+
+test('a stop timeout that the client leaves out stays unset', (t) => {
+  t.false('stopGraceMs' in plan({}).spec.task.container);
+  t.is(plan({ StopTimeout: 3 }).spec.task.container.stopGraceMs, 3000);
+});
+
 test('limits and reservations: 0 means none', (t) => {
   const none = plan({ HostConfig: { NanoCpus: 0, Memory: 0, PidsLimit: 0 } }).spec.task.resources;
   t.deepEqual(none, { limits: {}, reservations: { nanoCpus: 0, memoryBytes: 0 } });

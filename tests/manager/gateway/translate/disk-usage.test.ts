@@ -1,5 +1,9 @@
 import test from 'ava';
-import { mergeDiskUsage, mergePlugins } from '../../../../manager/gateway/translate/disk-usage.js';
+import {
+  mergeDiskUsage,
+  mergePlugins,
+  volumeSizes,
+} from '../../../../manager/gateway/translate/disk-usage.js';
 
 test('the disk usage of nodes is added up, with the containers of the cluster only', (t) => {
   const merged = mergeDiskUsage(
@@ -30,4 +34,12 @@ test('the disk usage of nodes is added up, with the containers of the cluster on
 test('a plugin on several nodes is listed once', (t) => {
   const plugin = { Name: 'vieux/sshfs', Enabled: true };
   t.deepEqual(mergePlugins([[plugin], [plugin], null]), [plugin]);
+});
+
+test('the sizes of a volume on several nodes are added up; unmeasured ones have none', (t) => {
+  const usage = (Name: string, Size: number): object => ({
+    Volumes: [{ Name, UsageData: { Size, RefCount: 0 } }, { Name: 'plain' }],
+  });
+  const sizes = volumeSizes([usage('data', 5), usage('data', 7), usage('nfs', -1), null]);
+  t.deepEqual([...sizes], [['data', 12]]);
 });

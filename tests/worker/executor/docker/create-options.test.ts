@@ -261,3 +261,10 @@ test('containers have Compose and cluster labels, which users cannot override', 
     'com.docker.compose.image': 'sha256:1',
   });
 });
+
+test('a stop timeout that is not set is left to the engine', (t) => {
+  const { stopGraceMs: _default, ...container } = task().spec.container;
+  const unset = { ...task(), spec: { ...task().spec, container } };
+  t.false('StopTimeout' in request({ task: unset }).body);
+  t.is(request({ task: task({ stopGraceMs: 1500 }) }).body.StopTimeout, 2);
+});
