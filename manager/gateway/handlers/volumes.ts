@@ -1,5 +1,6 @@
 import { deployCluster, readVisible } from '../../access/required-right.js';
 import { hashOf } from '../../common/base/canonical.js';
+import { fields } from '../../common/base/decode.js';
 import { AppError, isConflict } from '../../common/base/errors.js';
 import type { Volume } from '../../common/model/network.js';
 import type { Node } from '../../common/model/node.js';
@@ -172,9 +173,8 @@ async function measure(
   const nodes = ids.flatMap((id) => context.store.view.get('nodes', id) ?? []);
   if (nodes.length === 0) return new Map();
   const call = { method: 'GET', path: '/system/df?type=volume', apiMinor } as const;
-  const answers = await askAll(context, nodes, { call, signal, timeoutMs: sizesMs }).catch(
-    () => [],
-  );
+  const request = { call, decoder: fields, signal, timeoutMs: sizesMs };
+  const answers = await askAll(context, nodes, request).catch(() => []);
   return volumeSizes(answers.map(({ value }) => value));
 }
 
