@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import test from 'ava';
+import { findDockerCompose } from '../../fixtures/docker-compose/program.js';
+import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import { resultOf } from '../helpers/lab/e2e-cluster.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { leaveSharedCluster, openSharedCluster } from '../helpers/lab/shared-cluster.js';
+import type { ProgramResult } from '../helpers/program/shoal-program.js';
+
+/* The stock docker client and docker compose create containers, networks and volumes. */
+
+const busybox = 'shoal-test/busybox:latest';
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
+
+let cluster: E2eCluster | undefined;
+let env: Readonly<Record<string, string | undefined>> = {};
+
+test.before(async () => {
+  if (!hasLab) return;
+  cluster = await openSharedCluster();
+  const printed = await cluster.output(['env', '--shell', 'bash']);
+  const exported = [...printed.matchAll(/^export (\w+)="(.*)"$/gmu)];
+  env = {
+    ...{ PATH: process.env.PATH, HOME: cluster.home },
+    ...Object.fromEntries(exported.map(([, name = '', value = '']) => [name, value])),
+  };
+});
+
+test.after.always(() => leaveSharedCluster(cluster));
+
+async function run(program: string, argv: readonly string[]): Promise<ProgramResult> {
+  return resultOf(spawn(program, argv, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+/** Standard output of a program that must succeed, without its last line end. */
+async function output(program: string, ...argv: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(program, argv);
+  if (code !== 0)
+    throw new Error(`${program} ${argv.join(' ')} ended with ${String(code)}: ${stderr}`);
+  return stdout.trimEnd();
+}
+
+const docker = (...argv: readonly string[]): Promise<string> => output('docker', ...argv);
+
+/** Runs a docker command that must fail; returns its errors. */
+async function failure(...argv: readonly string[]): Promise<string> {
+  const { code, stderr } = await run('docker', argv);
+  if (code === 0) throw new Error(`docker ${argv.join(' ')} succeeded`);
+  return stderr;
+}
+
+machineTest('containers of a created network reach each other by name', async (t) => {
+  await docker('network', 'create', 'front');
+  await docker('volume', 'create', 'data');
+  await docker(
+    ...['run', '-d', '--name', 'web', '--network', 'front', '-v', 'data:/data', busybox],
+    ...['sleep', '10000'],
+  );
+  const ping = ['run', '--rm', '--network', 'front', busybox, 'ping', '-c', '1', 'web'];
+  t.regex(await docker(...ping), /1 packets received/u);
+  t.is(await docker('inspect', '-f', '{{.Config.StopTimeout}}', 'web'), '<nil>');
+  t.regex(await failure('network', 'create', 'front'), /network with name front already exists/u);
+  t.regex(await failure('network', 'rm', 'front'), /has active endpoints \(name:"web"/u);
+  t.regex(await failure('volume', 'rm', 'data'), /volume is in use - \[[0-9a-f]{64}\]/u);
+  await docker('stop', '-t', '0', 'web');
+  t.regex(await docker('container', 'prune', '-f'), /^Deleted Containers:\n[0-9a-f]{64}\n/u);
+  await docker('volume', 'rm', 'data');
+  await docker('network', 'rm', 'front');
+  t.is(await docker('ps', '-aq'), '');
+});
+
+machineTest('docker compose runs a project and removes it', async (t) => {
+  const program = await findDockerCompose();
+  if ('missing' in program) throw new Error(program.missing);
+  if (cluster === undefined) throw new Error('no cluster');
+  const service = `image: ${busybox}\n    command: sleep 10000\n    stop_grace_period: 1s`;
+  const folder = await cluster.project(
+    'stock',
+    `services:\n  web:\n    ${service}\n    scale: 2\n    depends_on: [db]\n  db:\n    ${service}\n    volumes: [data:/data]\nvolumes:\n  data:\n`,
+  );
+  const file = join(folder, 'compose.yaml');
+  const compose = (...argv: readonly string[]): Promise<string> =>
+    output(program.path, '-f', file, ...argv);
+  await compose('up', '-d');
+  const names = (await compose('ps', '--format', '{{.Name}}')).split('\n').sort();
+  t.deepEqual(names, ['stock-db-1', 'stock-web-1', 'stock-web-2']);
+  t.regex(await compose('exec', '-T', 'web', 'ping', '-c', '1', 'db'), /1 packets received/u);
+  const before = await docker('ps', '-q', '--no-trunc');
+  await compose('up', '-d');
+  t.is(await docker('ps', '-q', '--no-trunc'), before, 'a second up changes nothing');
+  await compose('down', '-v');
+  t.is(await docker('ps', '-aq'), '');
+  t.is(await docker('network', 'ls', '-q', '--filter', 'name=stock'), '');
+  t.is(await docker('volume', 'ls', '-q', '--filter', 'name=stock'), '');
+});
