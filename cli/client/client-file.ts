@@ -52,9 +52,3 @@ export async function readClientFile(path: string, passphrase: string): Promise<
   }
   return decodeJson(await openText(content, passphrase, path), bundle, `file ${path}`);
 }
-
-/** Reads a passphrase from a file or standard input (`-`): its first line. */
-export async function readPassphrase(path: string): Promise<string> {
-  const text = await readFile(path === '-' ? '/dev/stdin' : path, 'utf8');
-  return (text.split('\n')[0] ?? '').replace(/\r$/u, '');
-}

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { AppError } from '../../manager/common/base/errors.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { isFileNotFound } from '../../manager/common/base/files.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import type { FirstContactPolicy, HostKeyCheck, OfferedHostKey } from '../ssh/first-contact.js';
 import {
@@ -18,7 +19,12 @@ const systemFiles = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
 async function readKnownHosts(home: string): Promise<string> {
   const own = ['known_hosts', 'known_hosts2'].map((file) => join(home, '.ssh', file));
   const texts = await Promise.all(
-    [...own, ...systemFiles].map(async (path) => readFile(path, 'utf8').catch(() => '')),
+    [...own, ...systemFiles].map(async (path) =>
+      readFile(path, 'utf8').catch((error: unknown) => {
+        if (isFileNotFound(error)) return '';
+        throw new AppError('invalid', `known hosts: ${messageOf(error)}`, { cause: error });
+      }),
+    ),
   );
   return texts.join('\n');
 }

@@ -56,6 +56,7 @@ const deployingRights = {
   'image.remove': deployCluster,
   // A task's id names no project, so these need the right to deploy everywhere.
   'container.create': deployCluster,
+  'container.discard': deployCluster,
   'container.remove': deployCluster,
   'container.rename': deployCluster,
   'container.update': deployCluster,

@@ -66,6 +66,20 @@ export class ScopedView implements StoreView {
     return this.#tasks(this.#view.tasksOfNetwork(id));
   }
 
+  tasksOfContainerName(name: string): readonly Task[] {
+    return this.#tasks(this.#view.tasksOfContainerName(name));
+  }
+
+  tasksOfContainer(id: string): readonly Task[] {
+    return this.#tasks(this.#view.tasksOfContainer(id));
+  }
+
+  servicesOfContainerName(name: string): readonly Service[] {
+    return this.#view
+      .servicesOfContainerName(name)
+      .filter(({ spec }) => this.#projects.has(spec.project));
+  }
+
   servicesOfProject(project: string): readonly Service[] {
     return this.#projects.has(project) ? this.#view.servicesOfProject(project) : [];
   }

@@ -10,7 +10,6 @@ import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 import type { RequestTarget } from './api-version.js';
 import type { ApiResponse } from './response.js';
-import type { ContainerLabels } from './container-labels.js';
 import type { ExecRegistry } from './execs.js';
 import type { StatisticsSource, UsageFeed } from './usage-feed.js';
 
@@ -53,7 +52,6 @@ export type JsonBody = Readonly<Record<string, unknown>>;
 export interface GatewayContext extends GatewayOptions {
   readonly execs: ExecRegistry;
   readonly usage: UsageFeed;
-  readonly labels: ContainerLabels;
 }
 
 export interface ApiRequest extends RequestTarget {

@@ -1,11 +1,12 @@
 import { AppError } from '../common/base/errors.js';
 import { containerState } from '../common/model/container-state.js';
-import type { NodeId } from '../common/model/ids.js';
+import type { NodeId, ServiceId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
 import { byNewest, isWanted } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
+import { shortContainerId, shortIdLength } from '../store/container-id.js';
 
 /** A task with a container and the node it is on. */
 export interface PlacedContainer {
@@ -42,6 +43,53 @@ export function listContainers(view: StoreView): readonly PlacedContainer[] {
     .flatMap((task) => placedContainer(view, task) ?? []);
 }
 
+/** The containers of some tasks; one that a later task has adopted is that task's. */
+function containersOf(view: StoreView, tasks: readonly Task[]): readonly PlacedContainer[] {
+  const services = new Set(tasks.map(({ serviceId }) => serviceId));
+  const adopters = new Map<Task['id'], Task>();
+  for (const id of services) {
+    for (const task of view.tasksOfService(id)) {
+      if (task.adopts !== undefined) adopters.set(task.adopts, task);
+    }
+  }
+  const holder = (task: Task): Task => {
+    const next = adopters.get(task.id);
+    return next === undefined ? task : holder(next);
+  };
+  return [...new Set(tasks.map(holder))].flatMap((task) => placedContainer(view, task) ?? []);
+}
+
+/** The container with that full id; undefined if there is none. */
+export function containerById(view: StoreView, id: string): PlacedContainer | undefined {
+  const [found] = containersOf(view, view.tasksOfContainer(id))
+    .filter(({ containerId }) => containerId === id)
+    .sort(byPrecedence);
+  return found;
+}
+
+function containerByName(view: StoreView, reference: string): PlacedContainer | undefined {
+  const parts = reference.split('/');
+  const [nodeName] = parts.length === 2 ? parts : [];
+  const name = parts.length > 2 ? reference : (parts.at(-1) ?? '');
+  const [found] = containersOf(view, view.tasksOfContainerName(name))
+    .filter(({ node }) => nodeName === undefined || node.spec.name === nodeName)
+    .sort(byPrecedence);
+  return found;
+}
+
+/** Containers whose id has the prefix; an index finds those of the length that clients show. */
+function containersByPrefix(view: StoreView, prefix: string): readonly PlacedContainer[] {
+  if (!/^[0-9a-f]+$/u.test(prefix)) return [];
+  const isIndexed = shortContainerId(prefix).length === shortIdLength;
+  const all = isIndexed ? containersOf(view, view.tasksOfContainer(prefix)) : listContainers(view);
+  return all.filter(({ containerId }) => containerId.startsWith(prefix));
+}
+
+/** The newest task of a client's container, which gets a new one at each start. */
+export function newestTask(view: StoreView, id: ServiceId): Task | undefined {
+  return [...view.tasksOfService(id)].sort(byNewest)[0];
+}
+
 /**
  * Orders containers with the same name: wanted before unwanted, live before ended, then newest
  * first.
@@ -57,19 +105,10 @@ function byPrecedence(a: PlacedContainer, b: PlacedContainer): number {
  * prefix. Throws `not-found`, or `invalid` for an ambiguous prefix.
  */
 export function findContainer(view: StoreView, reference: string): PlacedContainer {
-  const all = listContainers(view);
   const wanted = reference.replace(/^\/+/u, '');
-  const [exact] = all.filter(({ containerId }) => containerId === wanted).sort(byPrecedence);
+  const exact = containerById(view, wanted) ?? containerByName(view, wanted);
   if (exact !== undefined) return exact;
-  const [named] = all
-    .filter(({ task, node }) =>
-      [task.containerName, `${node.spec.name}/${task.containerName}`].includes(wanted),
-    )
-    .sort(byPrecedence);
-  if (named !== undefined) return named;
-  const matches = /^[0-9a-f]+$/u.test(wanted)
-    ? all.filter(({ containerId }) => containerId.startsWith(wanted))
-    : [];
+  const matches = containersByPrefix(view, wanted);
   const [first] = matches;
   if (matches.length > 1) {
     throw new AppError(

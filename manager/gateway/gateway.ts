@@ -11,7 +11,6 @@ import { apiVersion, parseTarget } from './api-version.js';
 import type { ApiResponse } from './response.js';
 import { writeResponse, writeUpgrade } from './response.js';
 import type { ApiRequest, GatewayContext, GatewayOptions, JsonBody } from './context.js';
-import { ContainerLabels } from './container-labels.js';
 import { ExecRegistry } from './execs.js';
 import type { RouteMatch } from './router.js';
 import { findRoute } from './router.js';
@@ -25,7 +24,6 @@ export class Gateway {
     this.#context = {
       ...options,
       usage: new UsageFeed(options.statistics),
-      labels: new ContainerLabels(options.store, options.cluster.id),
       execs: new ExecRegistry(options.newId),
     };
   }

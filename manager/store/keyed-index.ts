@@ -2,10 +2,15 @@ interface Identified {
   readonly id: string;
 }
 
-interface Bucket<T> {
+/** Items of a key that has had several. */
+class Bucket<T extends Identified> {
   readonly items: Map<string, T>;
   /** Sorted by id; computed lazily, undefined after a change. */
   sorted: readonly T[] | undefined;
+
+  constructor(first: T) {
+    this.items = new Map([[first.id, first]]);
+  }
 }
 
 export function compareById(a: Identified, b: Identified): number {
@@ -16,21 +21,23 @@ const nothing: readonly never[] = [];
 
 /**
  * Multi-key index: an item is listed under any number of keys. Lists are sorted by id and
- * immutable.
+ * immutable. The only item of a key, such as a container's id, takes no bucket: there may be a
+ * million of such keys.
  */
 export class KeyedIndex<T extends Identified> {
   readonly #keysOf: (item: T) => readonly string[];
-  readonly #buckets = new Map<string, Bucket<T>>();
+  readonly #held = new Map<string, readonly [T] | Bucket<T>>();
 
   constructor(keysOf: (item: T) => readonly string[]) {
     this.#keysOf = keysOf;
   }
 
   list(key: string): readonly T[] {
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return nothing;
-    bucket.sorted ??= [...bucket.items.values()].sort(compareById);
-    return bucket.sorted;
+    const held = this.#held.get(key);
+    if (held === undefined) return nothing;
+    if (!(held instanceof Bucket)) return held;
+    held.sorted ??= [...held.items.values()].sort(compareById);
+    return held.sorted;
   }
 
   change(before: T | undefined, after: T | undefined): void {
@@ -39,20 +46,26 @@ export class KeyedIndex<T extends Identified> {
   }
 
   #add(key: string, item: T): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) {
-      this.#buckets.set(key, { items: new Map([[item.id, item]]), sorted: undefined });
+    const held = this.#held.get(key);
+    if (held === undefined || (!(held instanceof Bucket) && held[0].id === item.id)) {
+      this.#held.set(key, [item]);
       return;
     }
+    const bucket = held instanceof Bucket ? held : new Bucket(held[0]);
     bucket.items.set(item.id, item);
     bucket.sorted = undefined;
+    if (bucket !== held) this.#held.set(key, bucket);
   }
 
   #drop(key: string, id: string): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return;
-    bucket.items.delete(id);
-    bucket.sorted = undefined;
-    if (bucket.items.size === 0) this.#buckets.delete(key);
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    if (!(held instanceof Bucket)) {
+      if (held[0].id === id) this.#held.delete(key);
+      return;
+    }
+    held.items.delete(id);
+    held.sorted = undefined;
+    if (held.items.size === 0) this.#held.delete(key);
   }
 }

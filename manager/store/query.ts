@@ -2,6 +2,7 @@ import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import type { StoreView, TableName, Tables } from './store.js';
+import { shortContainerId } from './container-id.js';
 import type { TableSet } from './tables.js';
 
 /** Read side of the store over the in-memory tables. */
@@ -40,6 +41,18 @@ export class TableView implements StoreView {
 
   tasksOfNetwork(id: Tables['networks']['id']): readonly Task[] {
     return this.tables.tasksByNetwork.list(id);
+  }
+
+  tasksOfContainerName(name: string): readonly Task[] {
+    return this.tables.tasksByContainerName.list(name);
+  }
+
+  tasksOfContainer(id: string): readonly Task[] {
+    return this.tables.tasksByContainer.list(shortContainerId(id));
+  }
+
+  servicesOfContainerName(name: string): readonly Service[] {
+    return this.tables.servicesByContainerName.list(name);
   }
 
   servicesOfProject(project: string): readonly Service[] {

@@ -92,6 +92,11 @@ export interface StoreView {
   tasksOfService(id: Service['id']): readonly Task[];
   tasksOfNode(id: Node['id']): readonly Task[];
   tasksOfNetwork(id: Network['id']): readonly Task[];
+  tasksOfContainerName(name: string): readonly Task[];
+  /** Tasks whose container's id starts with the same 12 characters. */
+  tasksOfContainer(id: string): readonly Task[];
+  /** Services whose spec gives their container this name. */
+  servicesOfContainerName(name: string): readonly Service[];
   servicesOfProject(project: string): readonly Service[];
   /** Address leases of a network, gateways among them. */
   leasesOfNetwork(id: Network['id']): readonly Lease[];

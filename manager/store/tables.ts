@@ -1,6 +1,7 @@
 import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
+import { shortContainerId } from './container-id.js';
 import { KeyedIndex } from './keyed-index.js';
 import type { StoreChange, TableName } from './store.js';
 import type { TableObject } from './table-definitions.js';
@@ -70,6 +71,14 @@ export class TableSet {
   readonly tasksByNetwork = new KeyedIndex<Task>((task) =>
     task.attachments.map((attachment) => attachment.networkId),
   );
+  readonly tasksByContainerName = new KeyedIndex<Task>((task) => [task.containerName]);
+  readonly tasksByContainer = new KeyedIndex<Task>(({ status: { containerId } }) =>
+    containerId === undefined ? [] : [shortContainerId(containerId)],
+  );
+  readonly servicesByContainerName = new KeyedIndex<Service>(({ spec }) => {
+    const { containerName } = spec.task.container;
+    return containerName === undefined ? [] : [containerName];
+  });
   readonly servicesByProject = new KeyedIndex<Service>((service) => [service.spec.project]);
   /** Leases by network (addresses), node (ports, gateways, fenced) and task. */
   readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
@@ -111,8 +120,12 @@ export class TableSet {
       this.tasksByService.change(from, to);
       this.tasksByNode.change(from, to);
       this.tasksByNetwork.change(from, to);
+      this.tasksByContainerName.change(from, to);
+      this.tasksByContainer.change(from, to);
     } else if (name === 'services') {
-      this.servicesByProject.change(before as Service | undefined, after as Service | undefined);
+      const [from, to] = [before as Service | undefined, after as Service | undefined];
+      this.servicesByProject.change(from, to);
+      this.servicesByContainerName.change(from, to);
     } else if (name === 'leases') {
       this.leasesByScope.change(before as Lease | undefined, after as Lease | undefined);
     }

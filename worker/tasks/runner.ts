@@ -324,6 +324,7 @@ export class TaskRunner {
       message:
         action === 'after-start' ? 'post_start hook failed' : `cannot ${action} the container`,
       error: message,
+      errorKind: error.kind,
     });
   }
 

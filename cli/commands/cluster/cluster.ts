@@ -9,7 +9,8 @@ import {
   resolveStoreFolder,
   writeFileAtomic,
 } from '../../inventory/machine-store.js';
-import { readClientFile, readPassphrase } from '../../client/client-file.js';
+import { readSecret } from '../../secret-input.js';
+import { readClientFile } from '../../client/client-file.js';
 import { checkClusterName } from '../../inventory/cluster-record.js';
 import { formatList } from '../../output/format.js';
 
@@ -86,7 +87,10 @@ function importCommand(cli: Cli): Command {
     .option('--name <name>', 'name of the cluster on this computer')
     .action(
       async (file: string, flags: { readonly passphraseFile: string; readonly name?: string }) => {
-        const bundle = await readClientFile(file, await readPassphrase(flags.passphraseFile));
+        const bundle = await readClientFile(
+          file,
+          await readSecret(cli, flags.passphraseFile, '--passphrase-file'),
+        );
         const { cluster, client, ca, cert, key } = bundle;
         const name = flags.name ?? cluster.name;
         checkClusterName(name);

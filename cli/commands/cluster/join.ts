@@ -1,7 +1,7 @@
+import { readSecret } from '../../secret-input.js';
 import { hostname } from 'node:os';
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { AppError, messageOf } from '../../../manager/common/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
@@ -56,25 +56,9 @@ export async function readToken(
   cli: Pick<Cli, 'stdin'>,
   { token, tokenFile }: Pick<JoinFlags, 'token' | 'tokenFile'>,
 ): Promise<string> {
-  if (tokenFile !== undefined) return readTokenFile(tokenFile);
+  if (tokenFile !== undefined) return (await readSecret(cli, tokenFile, '--token-file')).trim();
   if (token === undefined) {
     throw new AppError('invalid', 'join: no token; use --token-file PATH, or --token - for stdin');
   }
-  if (token !== '-') return token;
-  let text = '';
-  for await (const chunk of cli.stdin) {
-    text += String(chunk);
-    if (text.length > maxTokenLength) break;
-  }
-  return text;
-}
-
-const maxTokenLength = 4_096;
-
-async function readTokenFile(path: string): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).slice(0, maxTokenLength);
-  } catch (error) {
-    throw new AppError('invalid', `--token-file: ${messageOf(error)}`, { cause: error });
-  }
+  return token === '-' ? (await readSecret(cli, token, '--token')).trim() : token;
 }

@@ -8,7 +8,8 @@ import { createPrivateKey, createRequest } from '../../../manager/common/pki/pki
 import type { IssuedClient } from '../../../manager/common/protocol/security.js';
 import { forEachName } from '../../arguments/each.js';
 import type { Cli } from '../../cli.js';
-import { readPassphrase, writeClientFile } from '../../client/client-file.js';
+import { readSecret } from '../../secret-input.js';
+import { writeClientFile } from '../../client/client-file.js';
 import { findCluster } from '../../inventory/context.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
@@ -52,7 +53,7 @@ async function writeFileOf(
     () => false,
   );
   if (exists) throw new AppError('conflict', `file ${path}: already exists; use --output`);
-  const passphrase = await readPassphrase(flags.passphraseFile);
+  const passphrase = await readSecret(cli, flags.passphraseFile, '--passphrase-file');
   const { storagePath: home, cluster: clusterFlag } = cli.options;
   const context = await findCluster({ home, clusterFlag, env: cli.env });
   const store = new MachineStore(resolveStoreFolder(home, cli.env));

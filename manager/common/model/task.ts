@@ -1,3 +1,4 @@
+import type { ErrorKind } from '../base/errors.js';
 import type { NetworkId, NodeId, ServiceId, TaskId } from './ids.js';
 import type { Meta } from './meta.js';
 import type { TaskSpec } from './service.js';
@@ -56,6 +57,8 @@ export interface TaskStatus {
   readonly message: string;
   /** Error message of the engine. */
   readonly error?: string;
+  /** Its kind, from the engine's status. */
+  readonly errorKind?: ErrorKind;
   readonly exitCode?: number;
   readonly containerId?: string;
   readonly health?: 'starting' | 'healthy' | 'unhealthy';

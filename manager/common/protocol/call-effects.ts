@@ -81,6 +81,7 @@ const callEffects: Readonly<Record<ControlCallName, CallEffect>> = {
   'service.rollback': 'acts',
   'service.clean': 'acts',
   'container.create': 'acts',
+  'container.discard': 'sets',
   'container.remove': 'sets',
   'container.rename': 'sets',
   'container.update': 'sets',

@@ -153,6 +153,7 @@ export const controlResults: ControlResults = {
   'service.rollback': strings,
   'service.clean': strings,
   'container.create': nonEmptyString,
+  'container.discard': nothing,
   'container.remove': nothing,
   'container.rename': nothing,
   'container.update': nothing,

@@ -87,6 +87,8 @@ export interface ServiceCallMap {
    * Removes a task's container. A client's container is gone for good; the container of another
    * service is replaced. Throws `conflict` for a running container without `force`.
    */
+  /** Removes the service that a failed `container.create` has left, with its container. */
+  'container.discard': { args: { readonly serviceId: string }; result: null };
   'container.remove': {
     args: { readonly taskId: string; readonly force: boolean };
     result: null;

@@ -33,10 +33,10 @@ function ownService(view: StoreView, task: Task, verb: string): Service {
 
 /** Throws `conflict` with the Docker Engine's message. Containers not yet placed count. */
 function requireFreeName(view: StoreView, name: string): void {
-  const task = view.list('tasks').find((each) => each.containerName === name && holdsName(each));
+  const task = view.tasksOfContainerName(name).find(holdsName);
   const service = view
-    .list('services')
-    .find(({ spec }) => spec.task.container.origin !== undefined && spec.service === name);
+    .servicesOfContainerName(name)
+    .find(({ spec }) => spec.task.container.origin !== undefined);
   if (task === undefined && service === undefined) return;
   const holder = task?.status.containerId ?? service?.id ?? '';
   throw new AppError(
@@ -87,11 +87,26 @@ function remove(tx: Transaction, taskId: string, force: boolean): void {
   const service = tx.get('services', task.serviceId);
   if (service !== undefined && force) setStopTimeout(tx, service, 0, ({ id }) => id === task.id);
   if (service?.spec.task.container.origin !== undefined) {
-    if (!service.removing) tx.put('services', { ...service, removing: true });
+    removeService(tx, service);
     return;
   }
   const now = findTask(tx, taskId);
   if (now.desired !== 'remove') tx.put('tasks', { ...now, desired: 'remove' });
+}
+
+function removeService(tx: Transaction, service: Service): void {
+  if (!service.removing) tx.put('services', { ...service, removing: true });
+}
+
+/** Removes what a create has made that failed or was given up, with or without a task. */
+function discard(tx: Transaction, id: string): void {
+  const service = tx.get('services', id as ServiceId);
+  if (service === undefined) return;
+  if (service.spec.task.container.origin === undefined) {
+    throw new AppError('unsupported', `service ${service.spec.name}: no client's container`);
+  }
+  setStopTimeout(tx, service, 0);
+  removeService(tx, service);
 }
 
 function rename(tx: Transaction, taskId: string, name: string): void {
@@ -134,7 +149,11 @@ function update(tx: Transaction, args: Args): void {
 /** Calls about single containers, which the Docker API needs. */
 export const containerCalls: Pick<
   ControlCalls,
-  'container.create' | 'container.remove' | 'container.rename' | 'container.update'
+  | 'container.create'
+  | 'container.discard'
+  | 'container.remove'
+  | 'container.rename'
+  | 'container.update'
 > = {
   'container.create': ({ store, newId, access }, value) => {
     const args = new Args('container.create', value);
@@ -143,6 +162,13 @@ export const containerCalls: Pick<
     checkServiceRights(access, spec);
     for (const volume of volumes) checkVolumeRights(access, volume);
     return store.update('control', (tx) => create(tx, newId, { spec, volumes }));
+  },
+  'container.discard': async ({ store }, value) => {
+    const args = new Args('container.discard', value);
+    await store.update('control', (tx) => {
+      discard(tx, args.text('serviceId'));
+    });
+    return null;
   },
   'container.remove': async ({ store }, value) => {
     const args = new Args('container.remove', value);

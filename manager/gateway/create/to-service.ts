@@ -183,17 +183,27 @@ function healthcheckOf(check: HealthcheckBody): HealthcheckSpec {
   };
 }
 
-/** Limits and reservations; 0 means none, as in the Engine API. */
+const noResources: Resources = { limits: {}, reservations: { nanoCpus: 0, memoryBytes: 0 } };
+
+/**
+ * Limits and reservations. 0 means none for a new container and otherwise keeps what it has, as in
+ * the Engine API.
+ */
 export function resourcesOf(
   host: Pick<HostConfigBody, 'NanoCpus' | 'Memory' | 'MemoryReservation' | 'PidsLimit'>,
+  before = noResources,
 ): Resources {
   const { NanoCpus = 0, Memory = 0, MemoryReservation = 0, PidsLimit = 0 } = host;
   return {
     limits: {
+      ...before.limits,
       ...(NanoCpus > 0 ? { nanoCpus: NanoCpus } : {}),
       ...(Memory > 0 ? { memoryBytes: Memory } : {}),
       ...(PidsLimit === 0 ? {} : { pids: PidsLimit }),
     },
-    reservations: { nanoCpus: 0, memoryBytes: MemoryReservation },
+    reservations: {
+      ...before.reservations,
+      ...(MemoryReservation > 0 ? { memoryBytes: MemoryReservation } : {}),
+    },
   };
 }

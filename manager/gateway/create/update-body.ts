@@ -1,3 +1,4 @@
+import { resourcesOf } from './to-service.js';
 import {
   decode,
   integer,
@@ -36,21 +37,6 @@ export interface UpdateRequest {
 /** Decodes the body of `POST /containers/{id}/update`: 0 keeps a limit as it is. */
 export function decodeUpdateBody(value: unknown, before: Resources): UpdateRequest {
   const host = decode(value, updateBody, 'update');
-  const { NanoCpus = 0, Memory = 0, MemoryReservation = 0, PidsLimit = 0 } = host;
-  return {
-    host,
-    hasRestart: (host.RestartPolicy?.Name ?? '') !== '',
-    resources: {
-      limits: {
-        ...before.limits,
-        ...(NanoCpus > 0 ? { nanoCpus: NanoCpus } : {}),
-        ...(Memory > 0 ? { memoryBytes: Memory } : {}),
-        ...(PidsLimit === 0 ? {} : { pids: PidsLimit }),
-      },
-      reservations: {
-        ...before.reservations,
-        ...(MemoryReservation > 0 ? { memoryBytes: MemoryReservation } : {}),
-      },
-    },
-  };
+  const hasRestart = (host.RestartPolicy?.Name ?? '') !== '';
+  return { host, hasRestart, resources: resourcesOf(host, before) };
 }

@@ -1,4 +1,4 @@
-import { AppError, type ErrorKind } from '../../common/base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import { decodeJson } from '../../common/base/decode.js';
 import type { NodeId, TaskId } from '../../common/model/ids.js';
 import type {
@@ -6,6 +6,7 @@ import type {
   EngineRequest,
 } from '../../common/protocol/engine/engine-request.js';
 import { engineAnswerHead } from '../../common/protocol/engine/engine-request.js';
+import { engineErrorKind, engineErrorText } from '../../common/protocol/engine/engine-error.js';
 import { decodeStreamFrame, encodeStreamFrame } from '../../common/protocol/frames.js';
 import type { MessageStream, WorkerCalls } from '../../common/protocol/worker-calls.js';
 import type { ApiRequest } from '../context.js';
@@ -140,29 +141,22 @@ async function wholeText({ body }: EngineReply): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-const kindOf: Readonly<Record<number, ErrorKind>> = {
-  400: 'invalid',
-  401: 'forbidden',
-  403: 'forbidden',
-  404: 'not-found',
-  409: 'conflict',
-  501: 'unsupported',
-  503: 'unavailable',
-};
+/** Undefined if the text is not JSON. */
+function tryParse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The engine's error with its own message. */
 async function errorOf(reply: EngineReply): Promise<AppError> {
   const text = await wholeText(reply);
-  const kind = kindOf[reply.status] ?? 'internal';
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && 'message' in value) {
-      return new AppError(kind, String(value.message));
-    }
-  } catch {
-    // Not JSON: the text is the message.
-  }
-  return new AppError(kind, text.trim());
+  return new AppError(
+    engineErrorKind(reply.status),
+    engineErrorText(tryParse(text)) ?? text.trim(),
+  );
 }
 
 /** The reply if its status is a success; else throws the engine's error. */

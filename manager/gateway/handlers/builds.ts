@@ -1,21 +1,17 @@
+import { pruneNodes } from '../engine/prune-nodes.js';
 import { accessOf, buildPrivilege, requireNoPrivilege } from '../../access/client-access.js';
 import { adminCluster, deployCluster, deployVisible } from '../../access/required-right.js';
-import { fields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { RouteHandler, Route } from '../context.js';
-import { askAll, workNode, readyNodes } from '../engine/fan-out.js';
+import { workNode, readyNodes } from '../engine/fan-out.js';
 import { askEngine, passOn, toResponse, tunnelUpgrade } from '../engine/pass-request.js';
 import { watchTags } from '../images/stale-copies.js';
-import { jsonResponse } from '../response.js';
-import { mergePruned } from '../translate/image.js';
 import { andThen } from './image-transfers.js';
 
 /*
  * All requests of a build go to one machine's engine, since a session and the build that uses it
  * are different connections. Other machines copy the image when they run it.
  */
-
-const pruneMs = 10 * 60_000;
 
 const build: RouteHandler = async (context, request) => {
   // The engine would also read parameters from a form in the body.
@@ -49,19 +45,7 @@ function buildKit(name: 'grpc' | 'session'): RouteHandler {
 
 const pruneCache: RouteHandler = async (context, request) => {
   await context.note(request.peer, 'build.prune', 'all nodes');
-  const answers = await askAll(context, readyNodes(context), {
-    call: passOn(request),
-    decoder: fields,
-    signal: request.signal,
-    timeoutMs: pruneMs,
-    isFatal: ({ kind }) => kind === 'invalid',
-  });
-  return jsonResponse(
-    mergePruned(
-      answers.map(({ value }) => value),
-      'CachesDeleted',
-    ),
-  );
+  return pruneNodes(context, request, { nodes: readyNodes(context), key: 'CachesDeleted' });
 };
 
 const cancel: RouteHandler = async (context, request) => {

@@ -1,10 +1,8 @@
 import { deployCluster } from '../../access/required-right.js';
-import { AppError, isConflict } from '../../common/base/errors.js';
+import { AppError, isConflict, messageOf } from '../../common/base/errors.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
-import { byNewest } from '../../store/slots.js';
-import { waitUntil } from '../../store/wait-until.js';
 import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
 import { decodeCreateBody } from '../create/create-body.js';
 import { randomName } from '../create/random-name.js';
@@ -12,11 +10,16 @@ import type { CreatePlan, ContainerRequest } from '../create/to-service.js';
 import { toService } from '../create/to-service.js';
 import { jsonResponse } from '../response.js';
 import { parseImage } from '../translate/image-name.js';
+import { failureOf } from '../task-failure.js';
+import { newestTask } from '../find-container.js';
+import { waitForState } from '../wait-for-state.js';
 
 /** Deadline of a create, which may fetch the image from another node. */
 const createMs = 300_000;
 /** Deadline of the nodes to say whether they have an image. */
 const imageMs = 3_000;
+/** Deadline of the store to take back a failed create. */
+const discardMs = 10_000;
 const nameAttempts = 5;
 const namePattern = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/u;
 
@@ -100,56 +103,49 @@ async function storePlan(
   return (await control('container.create', plan, request)) as ServiceId;
 }
 
-/** The newest task of a client's container. */
-export function newestTask(
-  { store: { view } }: Pick<GatewayContext, 'store'>,
-  id: ServiceId,
-): Task | undefined {
-  return [...view.tasksOfService(id)].sort(byNewest)[0];
-}
-
 /** Waits until the container exists on a node; returns its id. */
 async function whenCreated(
   context: GatewayContext,
-  { signal }: ApiRequest,
+  request: ApiRequest,
   id: ServiceId,
 ): Promise<string> {
-  const outcome = (): string | AppError | undefined => outcomeOf(newestTask(context, id));
-  const deadline = AbortSignal.timeout(createMs);
-  await waitUntil(
-    context.store,
-    () => outcome() !== undefined,
-    AbortSignal.any([signal, deadline]),
-  );
+  const outcome = (): string | AppError | undefined =>
+    outcomeOf(newestTask(context.store.view, id));
+  const isDone = (): boolean => outcome() !== undefined;
+  const what = 'a node to create the container';
+  await waitForState(context, request, { isDone, waitMs: createMs, what });
   const result = outcome();
   if (typeof result === 'string') return result;
-  throw result ?? new AppError('timeout', `create: no node has created the container in time`);
+  throw result ?? new AppError('cancelled', 'create: the client has left');
 }
 
 function outcomeOf(task: Task | undefined): string | AppError | undefined {
   if (task === undefined) return undefined;
   const { status, explanation } = task;
   if (status.containerId !== undefined) return status.containerId;
-  if (isTerminal(status.state)) return failureOf(status.error ?? status.message);
+  if (isTerminal(status.state)) return failureOf(status);
   if (status.state === 'pending' && explanation?.placed === false) {
     return new AppError('unavailable', [explanation.summary, ...explanation.reasons].join('; '));
   }
   return undefined;
 }
 
-/** The worker passes on the engine's message, but not its status. */
-function failureOf(message: string): AppError {
-  const isInput = /invalid|conflicting|must be|not supported/iu.test(message);
-  return new AppError(isInput ? 'invalid' : 'internal', message);
+/** Removes what a failed create has left; the client gets the create's error. */
+async function discard(
+  { control, log }: GatewayContext,
+  request: ApiRequest,
+  serviceId: ServiceId,
+): Promise<void> {
+  try {
+    await control('container.discard', { serviceId }, { ...request, signal: undiscarded() });
+  } catch (error) {
+    log.warn(`create: service ${serviceId} is left: ${messageOf(error)}`);
+  }
 }
 
-/** Removes what a failed create has left. */
-async function discard(context: GatewayContext, request: ApiRequest, id: ServiceId): Promise<void> {
-  const task = newestTask(context, id);
-  if (task === undefined) return;
-  await context
-    .control('container.remove', { taskId: task.id, force: true }, request)
-    .catch(() => undefined);
+/** The client may have left, which must not keep its container. */
+function undiscarded(): AbortSignal {
+  return AbortSignal.timeout(discardMs);
 }
 
 export const createRoutes: readonly Route[] = [

@@ -1,3 +1,5 @@
+import { containerById } from '../find-container.js';
+import { labelsOf } from '../translate/labels.js';
 import { readVisible } from '../../access/required-right.js';
 import type { Labels } from '../../common/model/meta.js';
 import type { ClusterEvent } from '../../common/protocol/control.js';
@@ -34,7 +36,7 @@ type Format = (event: ClusterEvent) => string | undefined;
 
 /** `removed`: labels of containers that no longer exist. */
 function formatter(
-  { labels }: GatewayContext,
+  { store, cluster }: GatewayContext,
   { since, until }: Range,
   filters: QueryFilters,
   removed: ReadonlyMap<string, Labels>,
@@ -43,7 +45,8 @@ function formatter(
     const nanos = nanosOf(event);
     if (since !== undefined && nanos < since) return undefined;
     if (until !== undefined && nanos > until) return undefined;
-    const found = event.type === 'container' ? labels.get(event.id) : undefined;
+    const item = event.type === 'container' ? containerById(store.view, event.id) : undefined;
+    const found = item === undefined ? undefined : labelsOf(item, cluster.id);
     const message = toMessage(event, found ?? removed.get(event.id) ?? {});
     return matchesEvent(message, filters) ? messageText(message, nanos) : undefined;
   };

@@ -1,3 +1,4 @@
+import { pruneNodes } from '../engine/prune-nodes.js';
 import {
   deployCluster,
   deployVisible,
@@ -14,10 +15,9 @@ import { askAll, nodeTimeoutMs, readyNodes, workNode } from '../engine/fan-out.j
 import { askEngine, passOn, toResponse } from '../engine/pass-request.js';
 import { findCopies, latestCopy } from '../images/copies.js';
 import type { ClusterImage } from '../translate/image.js';
-import { mergeImages, mergePruned, nodeFilter } from '../translate/image.js';
+import { mergeImages, nodeFilter } from '../translate/image.js';
 import { workerResults } from '../../common/protocol/worker-results.js';
 
-const pruneMs = 10 * 60_000;
 const removeMs = 60_000;
 
 /** Images of all ready nodes that answer within the deadline. */
@@ -110,19 +110,7 @@ async function prune(context: GatewayContext, request: ApiRequest): Promise<ApiR
   const { isWanted, query } = nodeFilter(request.query);
   const nodes = readyNodes(context).filter(({ spec }) => isWanted(spec.name));
   await context.note(request.peer, 'image.prune', 'all nodes');
-  const answers = await askAll(context, nodes, {
-    call: passOn({ ...request, query }),
-    decoder: fields,
-    signal: request.signal,
-    timeoutMs: pruneMs,
-    isFatal: ({ kind }) => kind === 'invalid',
-  });
-  return jsonResponse(
-    mergePruned(
-      answers.map(({ value }) => value),
-      'ImagesDeleted',
-    ),
-  );
+  return pruneNodes(context, { ...request, query }, { nodes, key: 'ImagesDeleted' });
 }
 
 /** The answer of one node's engine: registries are the same for all. */

@@ -3,17 +3,17 @@ import { AppError } from '../../common/base/errors.js';
 import { defaultStopGraceMs } from '../../common/model/container.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Service } from '../../common/model/service.js';
-import { isWanted } from '../../store/slots.js';
+import { isWanted, wasRejected } from '../../store/slots.js';
 import type { Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { ApiResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import type { PlacedContainer } from '../find-container.js';
-import { findContainer, requireRunning } from '../find-container.js';
+import { findContainer, newestTask, requireRunning } from '../find-container.js';
 import { countParameter } from '../query.js';
 import { waitUntil } from '../../store/wait-until.js';
+import { failureOf } from '../task-failure.js';
 import { waitForState } from '../wait-for-state.js';
-import { newestTask } from './create.js';
 import { requireNode } from './remove.js';
 
 const done: ApiResponse = { kind: 'empty', status: 204 };
@@ -181,7 +181,7 @@ async function startOwn(
   const isAgain = isTerminal(task.status.state);
   let last: Task | undefined;
   const isDone = (): boolean => {
-    const now = newestTask(context, task.serviceId);
+    const now = newestTask(context.store.view, task.serviceId);
     if (now === undefined) return true;
     if (isAgain && now.id === task.id) return false;
     last = now;
@@ -192,15 +192,8 @@ async function startOwn(
   await context.control('service.halt', haltArgs, request);
   const what = `${task.containerName} to start`;
   await waitForState(context, request, { isDone, waitMs: startMs, what });
-  const { status } = last ?? task;
-  const isRefused = status.exitCode === undefined && status.startedAt === undefined;
-  if (last === undefined || !isTerminal(status.state) || !isRefused) return;
-  const message = status.error ?? status.message;
-  // Clients derive their exit code from the text and expect status 400 with it.
-  const isInput = /executable file not found|no such file|permission denied|not a dir/iu.test(
-    message,
-  );
-  throw new AppError(isInput ? 'invalid' : 'internal', message);
+  // Clients derive their exit code from the engine's text.
+  if (last !== undefined && wasRejected(last)) throw failureOf(last.status);
 }
 
 /** Waits until the killed process has ended; its engine may have restarted it. */

@@ -1,5 +1,5 @@
 import { deployCluster, readVisible } from '../../access/required-right.js';
-import { AppError, isConflict } from '../../common/base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import { overlaps, parseCidr } from '../../common/address/cidr.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Network, NetworkSpec } from '../../common/model/network.js';
@@ -8,7 +8,8 @@ import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { decodeNetworkBody, predefinedNetworks } from '../create/network-body.js';
-import { listContainers, type PlacedContainer } from '../find-container.js';
+import { placedContainer, type PlacedContainer } from '../find-container.js';
+import { byNewest } from '../../store/slots.js';
 import { parseQueryFilters, passesLabels, pruneFilters, untilFilter } from '../filters.js';
 import { lookupNetwork } from '../find-resource.js';
 import {
@@ -17,6 +18,7 @@ import {
   networkFilters,
   toNetwork,
 } from '../translate/network.js';
+import { removeUnused } from '../remove-unused.js';
 import { waitForState } from '../wait-for-state.js';
 
 function list({ store }: GatewayContext, { query }: ApiRequest): ApiResponse {
@@ -32,7 +34,7 @@ function list({ store }: GatewayContext, { query }: ApiRequest): ApiResponse {
 
 const inspect: RouteHandler = ({ store }, _request, reference = '') => {
   const network = lookupNetwork(store.view, reference);
-  return jsonResponse(toNetwork(network, listContainers(store.view).filter(isUp)));
+  return jsonResponse(toNetwork(network, attachedTo(store.view, network)));
 };
 
 function isUp({ task, node }: PlacedContainer): boolean {
@@ -86,7 +88,7 @@ const remove: RouteHandler = async (context, request, reference = '') => {
   const { view } = context.store;
   const network = lookupNetwork(view, reference);
   const { name } = network.spec;
-  const users = listContainers(view).filter(isUp).filter(isOn(network));
+  const users = attachedTo(view, network);
   if (users.length > 0) {
     const endpoints = users.map(
       ({ task, containerId }) => `name:"${task.containerName}" id:"${containerId.slice(0, 12)}"`,
@@ -101,8 +103,12 @@ const remove: RouteHandler = async (context, request, reference = '') => {
   return { kind: 'empty', status: 204 };
 };
 
-function isOn({ id }: Network): (item: PlacedContainer) => boolean {
-  return ({ task }) => task.attachments.some(({ networkId }) => networkId === id);
+/** Containers that run on a network, newest first. */
+function attachedTo(view: StoreView, { id }: Network): readonly PlacedContainer[] {
+  return [...view.tasksOfNetwork(id)]
+    .sort(byNewest)
+    .flatMap((task) => placedContainer(view, task) ?? [])
+    .filter(isUp);
 }
 
 /** Throws `timeout` with the nodes that still have the network. */
@@ -135,16 +141,10 @@ const prune: RouteHandler = async (context, request) => {
     .filter((network) => !network.removing && network.createdAt < until)
     .filter(({ id, spec }) => !used.has(spec.name) && store.view.tasksOfNetwork(id).length === 0)
     .filter((network) => passesLabels(filters, labelsOfNetwork(network)));
-  const names: string[] = [];
-  for (const { spec } of unused) {
-    try {
-      await context.control('network.remove', { name: spec.name }, request);
-      names.push(spec.name);
-    } catch (error) {
-      // A container has joined it meanwhile.
-      if (!isConflict(error)) throw error;
-    }
-  }
+  const names = await removeUnused(
+    unused.map(({ spec }) => spec.name),
+    (name) => context.control('network.remove', { name }, request),
+  );
   await Promise.all(names.map((name) => untilRemoved(context, request, name)));
   return jsonResponse({ NetworksDeleted: names.length === 0 ? null : names });
 };

@@ -1,11 +1,11 @@
 import { deployCluster } from '../../access/required-right.js';
-import { isConflict } from '../../common/base/errors.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Route, RouteHandler } from '../context.js';
 import { parseQueryFilters, passesLabels, pruneFilters, untilFilter } from '../filters.js';
 import type { PlacedContainer } from '../find-container.js';
 import { listContainers } from '../find-container.js';
 import { jsonResponse } from '../response.js';
+import { removeUnused } from '../remove-unused.js';
 import { labelsOf } from '../translate/labels.js';
 import { sizesOf } from './containers.js';
 import { untilRemoved } from './remove.js';
@@ -23,17 +23,10 @@ const prune: RouteHandler = async (context, request) => {
     .filter(({ task }) => task.createdAt < until)
     .filter((item) => passesLabels(filters, labelsOf(item, cluster.id)));
   const sizes = await sizesOf(context, stopped, request);
-  const removed: PlacedContainer[] = [];
-  for (const item of stopped) {
-    try {
-      await control('container.remove', { taskId: item.task.id, force: false }, request);
-      removed.push(item);
-    } catch (error) {
-      // It has been started meanwhile.
-      if (!isConflict(error)) throw error;
-    }
-  }
-  await Promise.all(removed.map((item) => untilRemoved(context, item, request.signal)));
+  const removed = await removeUnused(stopped, ({ task }) =>
+    control('container.remove', { taskId: task.id, force: false }, request),
+  );
+  await Promise.all(removed.map((item) => untilRemoved(context, item, request)));
   const ids = removed.map(({ containerId }) => containerId);
   return jsonResponse({
     ContainersDeleted: ids.length === 0 ? null : ids,

@@ -1,11 +1,11 @@
 import { deployCluster } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
-import { waitUntil } from '../../store/wait-until.js';
-import type { GatewayContext, Route, RouteHandler } from '../context.js';
+import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import { flagParameter } from '../query.js';
 import type { ApiResponse } from '../response.js';
+import { waitForState } from '../wait-for-state.js';
 
 /** Deadline of a node to stop and remove a container. */
 const removalMs = 30_000;
@@ -15,7 +15,7 @@ const removalMs = 30_000;
  * orchestrator.
  */
 const remove: RouteHandler = async (context, request, reference = ''): Promise<ApiResponse> => {
-  const { query, signal } = request;
+  const { query } = request;
   if (flagParameter(query, 'link')) {
     throw new AppError('unsupported', 'link: removing links is not supported');
   }
@@ -23,7 +23,7 @@ const remove: RouteHandler = async (context, request, reference = ''): Promise<A
   requireNode(item, 'remove');
   const force = flagParameter(query, 'force');
   await context.control('container.remove', { taskId: item.task.id, force }, request);
-  await untilRemoved(context, item, signal);
+  await untilRemoved(context, item, request);
   return { kind: 'empty', status: 204 };
 };
 
@@ -39,22 +39,18 @@ export function requireNode({ task, node }: PlacedContainer, verb: string): void
 
 /** Waits until the container's node has removed it. Throws `timeout`. */
 export async function untilRemoved(
-  { store }: GatewayContext,
+  context: GatewayContext,
   { task, node }: PlacedContainer,
-  signal: AbortSignal,
+  request: Pick<ApiRequest, 'signal'>,
 ): Promise<void> {
+  const { view } = context.store;
   const isOwn = task.spec.container.origin !== undefined;
-  const isGone = (): boolean =>
+  const isDone = (): boolean =>
     isOwn
-      ? store.view.get('services', task.serviceId) === undefined
-      : store.view.get('tasks', task.id) === undefined;
-  const deadline = AbortSignal.timeout(removalMs);
-  await waitUntil(store, isGone, AbortSignal.any([signal, deadline]));
-  if (isGone()) return;
-  throw new AppError(
-    'timeout',
-    `container ${task.containerName}: node ${node.spec.name} has not removed it after ${String(removalMs / 1000)} s`,
-  );
+      ? view.get('services', task.serviceId) === undefined
+      : view.get('tasks', task.id) === undefined;
+  const what = `node ${node.spec.name} to remove container ${task.containerName}`;
+  await waitForState(context, request, { isDone, waitMs: removalMs, what });
 }
 
 export const removalRoutes: readonly Route[] = [

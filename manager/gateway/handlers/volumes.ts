@@ -1,7 +1,7 @@
 import { deployCluster, readVisible } from '../../access/required-right.js';
 import { hashOf } from '../../common/base/canonical.js';
 import { fields } from '../../common/base/decode.js';
-import { AppError, isConflict } from '../../common/base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { Volume } from '../../common/model/network.js';
 import type { Node } from '../../common/model/node.js';
 import type { TaskSpec } from '../../common/model/service.js';
@@ -17,6 +17,7 @@ import { lookupVolume } from '../find-resource.js';
 import { flagParameter } from '../query.js';
 import { volumeSizes } from '../translate/disk-usage.js';
 import { labelsOfVolume, matchesVolume, toVolume, volumeFilters } from '../translate/volume.js';
+import { removeUnused } from '../remove-unused.js';
 import { waitForState } from '../wait-for-state.js';
 
 function nodesOf(view: StoreView, { nodeIds }: Volume): readonly string[] {
@@ -143,16 +144,10 @@ const prune: RouteHandler = async (context, request) => {
     .filter((volume) => all || Object.hasOwn(volume.spec.labels, anonymousVolumeLabel))
     .filter((volume) => passesLabels(filters, labelsOfVolume(volume)));
   const sizes = await measure(context, request, unused);
-  const names: string[] = [];
-  for (const { spec } of unused) {
-    try {
-      await context.control('volume.remove', { name: spec.name, force: true }, request);
-      names.push(spec.name);
-    } catch (error) {
-      // A container has mounted it meanwhile.
-      if (!isConflict(error)) throw error;
-    }
-  }
+  const names = await removeUnused(
+    unused.map(({ spec }) => spec.name),
+    (name) => context.control('volume.remove', { name, force: true }, request),
+  );
   await Promise.all(names.map((name) => untilRemoved(context, request, name)));
   return jsonResponse({
     VolumesDeleted: names.length === 0 ? null : names,

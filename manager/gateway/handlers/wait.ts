@@ -4,8 +4,7 @@ import type { Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import { waitUntil } from '../../store/wait-until.js';
 import type { GatewayContext, Route, RouteHandler } from '../context.js';
-import { findContainer } from '../find-container.js';
-import { newestTask } from './create.js';
+import { findContainer, newestTask } from '../find-container.js';
 
 const conditions = ['not-running', 'next-exit', 'removed'] as const;
 type Condition = (typeof conditions)[number];
@@ -21,7 +20,7 @@ function conditionOf(query: URLSearchParams): Condition {
 function taskNow(context: GatewayContext, task: Task): Task | undefined {
   const { view } = context.store;
   if (task.spec.container.origin === undefined) return view.get('tasks', task.id);
-  return newestTask(context, task.serviceId);
+  return newestTask(view, task.serviceId);
 }
 
 function isMet(condition: Condition, first: Task, now: Task | undefined): boolean {

@@ -7,6 +7,10 @@ import { openTestStore } from '../../helpers/stores/memory-store.js';
 const shop = aService('web', { project: 'shop' });
 const blog = aService('posts', { project: 'blog' });
 
+function containerOf(project: string): string {
+  return `${project === 'shop' ? 'a' : 'b'}0123456789abcdef`;
+}
+
 function aProjectNetwork(name: string, project: string): ReturnType<typeof aNetwork> {
   const network = aNetwork(name);
   return { ...network, spec: { ...network.spec, project } };
@@ -28,7 +32,10 @@ async function scene(): Promise<{
     tx.create('networks', aProjectNetwork('shared', ''));
   });
   await store.update('orchestrator', (tx) => {
-    for (const service of [shop, blog]) tx.create('tasks', aTask(service, 1, { state: 'new' }));
+    for (const service of [shop, blog]) {
+      const status = { containerId: containerOf(service.spec.project) };
+      tx.create('tasks', aTask(service, 1, { state: 'new', status }));
+    }
   });
   return { view, commits };
 }
@@ -54,6 +61,15 @@ test('a client of one project sees its objects, machines and shared networks onl
   t.is(view.tasksOfService(shop.id).length, 1);
   t.deepEqual(view.tasksOfService(blog.id), []);
   t.deepEqual(view.servicesOfProject('blog'), []);
+  t.deepEqual(
+    ['shop', 'blog'].map((project) => view.tasksOfContainer(containerOf(project)).length),
+    [1, 0],
+  );
+  const names = ['shop-web-1', 'blog-posts-1'];
+  t.deepEqual(
+    names.map((name) => view.tasksOfContainerName(name).length),
+    [1, 0],
+  );
   t.true(view.includes('shop') && view.includes('') && !view.includes('blog'));
 });
 

@@ -1,11 +1,10 @@
 import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
+import { AppError, isAppError, messageOf } from '../../../manager/common/base/errors.js';
 import {
-  AppError,
-  isAppError,
-  messageOf,
-  type ErrorKind,
-} from '../../../manager/common/base/errors.js';
+  engineErrorKind,
+  engineErrorText,
+} from '../../../manager/common/protocol/engine/engine-error.js';
 import { untilAborted } from '../../../manager/common/base/cancellation.js';
 import {
   nonEmptyString,
@@ -28,17 +27,6 @@ interface EngineError {
   readonly json?: unknown;
 }
 
-const errorKinds: Readonly<Record<number, ErrorKind>> = {
-  400: 'invalid',
-  401: 'forbidden',
-  403: 'forbidden',
-  404: 'not-found',
-  409: 'conflict',
-  500: 'internal',
-  501: 'unsupported',
-  503: 'unavailable',
-};
-
 const unreachableCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -49,9 +37,8 @@ const unreachableCodes = new Set([
 ]);
 
 function engineMessage(error: EngineError): string {
-  const { json } = error;
-  if (typeof json === 'object' && json !== null && 'message' in json) return String(json.message);
-  return messageOf(error).replace(/^\(HTTP code \d+\) [^-]* - /u, '');
+  const text = engineErrorText(error.json);
+  return text ?? messageOf(error).replace(/^\(HTTP code \d+\) [^-]* - /u, '');
 }
 
 function firstLine(text: string): string {
@@ -79,7 +66,7 @@ export function translateError(error: unknown, operation: string): AppError {
       },
     );
   }
-  const kind = errorKinds[seen.statusCode ?? 0] ?? 'internal';
+  const kind = engineErrorKind(seen.statusCode ?? 0);
   return new AppError(kind, `${operation}: ${firstLine(engineMessage(seen))}`, { cause: error });
 }
 

@@ -17,8 +17,8 @@ test('a token comes from an argument, from standard input or from a file', async
   const path = join(folder, 'token');
   await writeFile(path, 'shoal1.file\n');
   t.is(await readToken(stdin(''), { token: 'shoal1.flag' }), 'shoal1.flag');
-  t.is(await readToken(stdin('shoal1.stdin\n'), { token: '-' }), 'shoal1.stdin\n');
-  t.is(await readToken(stdin(''), { tokenFile: path }), 'shoal1.file\n');
+  t.is(await readToken(stdin('shoal1.stdin\n'), { token: '-' }), 'shoal1.stdin');
+  t.is(await readToken(stdin(''), { tokenFile: path }), 'shoal1.file');
 });
 
 test('a missing token and an unreadable file are errors of one line that name the flag', async (t) => {

@@ -11,6 +11,8 @@ function aView(...networks: readonly string[]): StoreView {
     list: (table: string) => (table === 'networks' ? all : []),
     networkByName: (name: string) => all.find(({ spec }) => spec.name === name),
     get: () => undefined,
+    tasksOfContainer: () => [],
+    tasksOfContainerName: () => [],
   } as unknown as StoreView;
 }
 
