@@ -1,7 +1,7 @@
 import { readVisible } from '../../access/required-right.js';
 import { isFields } from '../../common/base/decode.js';
 import { Semaphore } from '../../common/base/semaphore.js';
-import { isForbidden, isNotFound, isUnavailable } from '../../common/base/errors.js';
+import { isInvalid, isNotFound, isUnavailable, messageOf } from '../../common/base/errors.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
@@ -82,9 +82,9 @@ const inspect: RouteHandler = async (context, request, reference = '') => {
       : await context.workers.call(node.id, 'inspect', { taskId: task.id }, deadline);
     return jsonResponse(withNodeDetails(record, item, scene));
   } catch (error) {
-    // The container or its node disappeared after the lookup.
-    const isGone = isNotFound(error) || isUnavailable(error);
-    if (!isGone || isForbidden(error)) throw error;
+    // The container or its node disappeared after the lookup, or the node's record is malformed.
+    if (isInvalid(error)) context.log.warn(messageOf(error));
+    else if (!isNotFound(error) && !isUnavailable(error)) throw error;
     return jsonResponse(inspectFromStore(item, scene));
   }
 };

@@ -1,7 +1,6 @@
 import { deployCluster, readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import { overlaps, parseCidr } from '../../common/address/cidr.js';
-import { containerState } from '../../common/model/container-state.js';
 import type { Network, NetworkSpec } from '../../common/model/network.js';
 import type { StoreView } from '../../store/store.js';
 import type { ApiResponse } from '../response.js';
@@ -19,6 +18,7 @@ import {
   toNetwork,
 } from '../translate/network.js';
 import { removeUnused } from '../remove-unused.js';
+import { shownState } from '../translate/shown-state.js';
 import { waitForState } from '../wait-for-state.js';
 
 function list({ store }: GatewayContext, { query }: ApiRequest): ApiResponse {
@@ -37,8 +37,8 @@ const inspect: RouteHandler = ({ store }, _request, reference = '') => {
   return jsonResponse(toNetwork(network, attachedTo(store.view, network)));
 };
 
-function isUp({ task, node }: PlacedContainer): boolean {
-  return ['running', 'paused'].includes(containerState(task)) && node.status.state !== 'down';
+function isUp(item: PlacedContainer): boolean {
+  return ['running', 'paused'].includes(shownState(item));
 }
 
 /** Deadline of the allocator to choose a subnet, which takes milliseconds. */

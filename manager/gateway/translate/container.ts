@@ -6,6 +6,7 @@ import { currentTask } from '../../store/slots.js';
 import type { StoreView } from '../../store/store.js';
 import type { PlacedContainer } from '../find-container.js';
 import { labelsOf } from './labels.js';
+import { shownState } from './shown-state.js';
 
 export interface ContainerContext {
   readonly view: Pick<StoreView, 'get' | 'serviceByName' | 'tasksOfService'>;
@@ -35,7 +36,7 @@ export function toContainer(item: PlacedContainer, scene: ContainerContext): obj
       Type: port.protocol,
     })),
     Labels: labelsOf(item, scene.clusterId),
-    State: containerState(task),
+    State: shownState(item),
     Status: statusOf(item, scene.now),
     HostConfig: { NetworkMode: networkModeText(item, scene) },
     Health: { Status: task.status.health ?? 'none', FailingStreak: 0 },

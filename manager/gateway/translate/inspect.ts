@@ -1,23 +1,44 @@
-import { containerState } from '../../common/model/container-state.js';
+import type { Fields } from '../../common/base/decode.js';
+import {
+  array,
+  decode,
+  dictionary,
+  fields,
+  nullable,
+  object,
+  optionalOrNull,
+  orElse,
+  string,
+} from '../../common/base/decode.js';
+import type { HealthcheckSpec } from '../../common/model/container.js';
+import type { ContainerState } from '../../common/model/container-state.js';
 import { isWildcardAddress } from '../../common/model/published-ports.js';
 import type { PlacedContainer } from '../find-container.js';
 import type { ContainerContext } from './container.js';
 import { endpointsOf } from './container.js';
 import { labelsOf } from './labels.js';
-
-/** The fields of an engine's record that are changed here; all others pass through unchanged. */
-interface EngineRecord {
-  readonly Config?: object;
-  readonly HostConfig?: object;
-  readonly NetworkSettings?: {
-    readonly Ports?: Readonly<Record<string, readonly EnginePort[] | null>> | null;
-  };
-}
+import { isActive, shownState } from './shown-state.js';
 
 interface EnginePort {
   readonly HostIp: string;
   readonly HostPort: string;
 }
+
+const enginePorts = orElse(
+  dictionary(nullable(array(object<EnginePort>({ HostIp: string, HostPort: string })))),
+  {},
+);
+
+/** The fields of an engine's record that are changed here; all others pass through unchanged. */
+const changedFields = object<{
+  readonly Config: Fields;
+  readonly HostConfig: Fields;
+  readonly NetworkSettings: Fields | undefined;
+}>({
+  Config: orElse(fields, {}),
+  HostConfig: orElse(fields, {}),
+  NetworkSettings: optionalOrNull(fields),
+});
 
 /** The `Node` object in the format of classic Swarm. */
 function toNode({ node }: PlacedContainer): object {
@@ -33,17 +54,21 @@ function toNode({ node }: PlacedContainer): object {
   };
 }
 
-/** Adds the node to an engine's record and sets the node's address on published ports. */
+/**
+ * Adds the node to an engine's record and sets the node's address on published ports. Throws
+ * `invalid` for a record that is none.
+ */
 export function withNodeDetails(
   record: unknown,
   item: PlacedContainer,
   scene: ContainerContext,
 ): object {
-  const engine = record as EngineRecord;
+  const source = `node ${item.node.spec.name}: record of container ${item.containerId}`;
+  const engine = decode(record, changedFields, source);
   const settings = engine.NetworkSettings;
   const { origin } = item.task.spec.container;
   return {
-    ...engine,
+    ...decode(record, fields, source),
     ...(origin === undefined
       ? {}
       : { HostConfig: { ...engine.HostConfig, AutoRemove: origin.autoRemove } }),
@@ -52,7 +77,10 @@ export function withNodeDetails(
     ...(settings === undefined
       ? {}
       : {
-          NetworkSettings: { ...settings, Ports: withNodeAddress(settings.Ports ?? {}, item) },
+          NetworkSettings: {
+            ...settings,
+            Ports: withNodeAddress(decode(settings.Ports, enginePorts, source), item),
+          },
         }),
     Node: toNode(item),
   };
@@ -81,7 +109,7 @@ export function inspectFromStore(item: PlacedContainer, scene: ContainerContext)
   const { task, node, containerId } = item;
   const { status, spec } = task;
   const [path = '', ...args] = status.command ?? spec.container.command ?? [];
-  const state = containerState(task);
+  const state = shownState(item);
   return {
     Id: containerId,
     Created: stamp(task.createdAt),
@@ -89,7 +117,7 @@ export function inspectFromStore(item: PlacedContainer, scene: ContainerContext)
     Args: args,
     State: {
       Status: state,
-      Running: ['running', 'paused', 'restarting'].includes(state),
+      Running: isActive(state),
       Paused: state === 'paused',
       Restarting: state === 'restarting',
       OOMKilled: false,
@@ -99,6 +127,7 @@ export function inspectFromStore(item: PlacedContainer, scene: ContainerContext)
       Error: status.error ?? `node ${node.spec.name} is ${node.status.state}`,
       StartedAt: stamp(status.startedAt),
       FinishedAt: stamp(state === 'exited' ? status.at : undefined),
+      ...healthOf(item, state),
     },
     Image: status.imageId ?? '',
     Name: `/${task.containerName}`,
@@ -119,10 +148,35 @@ export function inspectFromStore(item: PlacedContainer, scene: ContainerContext)
       Env: Object.entries(spec.container.env).map(([name, value]) => `${name}=${value ?? ''}`),
       Tty: spec.container.tty,
       OpenStdin: spec.container.stdinOpen,
+      ...healthcheckOf(spec.container.healthcheck),
       Labels: labelsOf(item, scene.clusterId),
     },
     NetworkSettings: { Ports: {}, Networks: endpointsOf(task.attachments, scene.view) },
     Node: toNode(item),
+  };
+}
+
+/** The last health that the node reported; a lost container is not healthy. */
+function healthOf({ task: { status, spec } }: PlacedContainer, state: ContainerState): object {
+  if (spec.container.healthcheck === undefined && status.health === undefined) return {};
+  const Status = state === 'dead' ? 'unhealthy' : (status.health ?? 'starting');
+  return { Health: { Status, FailingStreak: 0, Log: [] } };
+}
+
+const nanosPerMs = 1_000_000;
+
+function healthcheckOf(check: HealthcheckSpec | undefined): object {
+  if (check === undefined) return {};
+  const nanos = (ms = 0): number => ms * nanosPerMs;
+  return {
+    Healthcheck: {
+      ...(check.test === undefined ? {} : { Test: check.test }),
+      Interval: nanos(check.intervalMs),
+      Timeout: nanos(check.timeoutMs),
+      StartPeriod: nanos(check.startPeriodMs),
+      StartInterval: nanos(check.startIntervalMs),
+      Retries: check.retries ?? 0,
+    },
   };
 }
 

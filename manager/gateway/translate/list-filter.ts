@@ -1,3 +1,4 @@
+import { isActive, shownState } from './shown-state.js';
 import { AppError } from '../../common/base/errors.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { MountSpec } from '../../common/model/container.js';
@@ -52,10 +53,9 @@ function check(filters: QueryFilters, key: string, allowed: readonly string[]): 
   }
 }
 
-/** True for running containers; without `all`, those on a node that is down are hidden. */
-function isShown({ task, node }: PlacedContainer): boolean {
-  const state = containerState(task);
-  return ['running', 'paused', 'restarting'].includes(state) && node.status.state !== 'down';
+/** True for the containers that are listed without `all`. */
+function isShown(item: PlacedContainer): boolean {
+  return isActive(shownState(item));
 }
 
 /** Filters `before` and `since`: created before or after another container. */
@@ -79,7 +79,7 @@ function passes(item: PlacedContainer, filters: QueryFilters, clusterId: string)
       [`/${task.containerName}`, task.containerName].some((name) => matchesName(name, value)),
     ) &&
     matchesFilter(filters, 'isolation', (value) => ['', 'default'].includes(value)) &&
-    matchesFilter(filters, 'status', (value) => containerState(task) === value) &&
+    matchesFilter(filters, 'status', (value) => shownState(item) === value) &&
     matchesFilter(filters, 'health', (value) => (status.health ?? 'none') === value) &&
     matchesFilter(filters, 'exited', (value) => hasExited(item, value)) &&
     matchesFilter(filters, 'ancestor', (value) => isOfImage(item, value)) &&

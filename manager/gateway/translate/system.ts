@@ -1,4 +1,4 @@
-import { containerState } from '../../common/model/container-state.js';
+import { shownState } from './shown-state.js';
 import type { Node } from '../../common/model/node.js';
 import { apiVersion, minApiVersion } from '../api-version.js';
 import type { GatewayOptions } from '../context.js';
@@ -110,7 +110,7 @@ interface Counts {
 }
 
 function countsOf(containers: readonly PlacedContainer[]): Counts {
-  const states = containers.map(({ task }) => containerState(task));
+  const states = containers.map(shownState);
   const running = states.filter((state) => state === 'running' || state === 'restarting').length;
   const paused = states.filter((state) => state === 'paused').length;
   return { running, paused, stopped: states.length - running - paused };

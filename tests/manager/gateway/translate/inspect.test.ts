@@ -46,6 +46,43 @@ test('inspect of a container on an unreachable node returns the stored record', 
     clusterId: 'c1',
     now: 0,
   }) as { readonly State: { readonly Error: string }; readonly Config: { readonly Image: string } };
-  t.is(shown.State.Error, 'node gamma is down');
+  t.like(shown.State, { Error: 'node gamma is down', Status: 'dead', Running: false });
   t.is(shown.Config.Image, 'shop/web');
+});
+
+test('the stored record has the health check, and a lost container is not healthy', async (t) => {
+  const all = await view();
+  const lost = findContainer(all, ids.lost);
+  const { task, node } = lost;
+  const healthcheck = { test: ['CMD', 'true'], intervalMs: 1_000, retries: 3 };
+  const spec = { ...task.spec, container: { ...task.spec.container, healthcheck } };
+  const item = { ...lost, task: { ...task, spec, status: { ...task.status, health: 'healthy' } } };
+  const scene = { view: all, clusterId: 'c1', now: 0 };
+  const shown = inspectFromStore(item as typeof lost, scene) as {
+    readonly State: { readonly Health: object };
+    readonly Config: { readonly Healthcheck: object };
+  };
+  t.like(shown.State.Health, { Status: 'unhealthy' });
+  t.like(shown.Config.Healthcheck, { Test: ['CMD', 'true'], Interval: 1e9, Retries: 3 });
+  const silent = { ...node, status: { ...node.status, state: 'unknown' as const } };
+  t.like(inspectFromStore({ ...item, node: silent } as typeof lost, scene), {
+    State: { Status: 'running', Running: true, Health: { Status: 'healthy' } },
+  });
+});
+
+test('a malformed record of a node is refused with the node and the field', async (t) => {
+  const all = await view();
+  const item = findContainer(all, 'demo-web-1');
+  const scene = { view: all, clusterId: 'c1', now: 0 };
+  const malformed = [
+    ...[5, null, { Config: 5 }, { NetworkSettings: 'x' }],
+    ...[5, { '80/tcp': 'x' }, { '80/tcp': [null] }].map((Ports) => ({
+      NetworkSettings: { Ports },
+    })),
+  ];
+  for (const record of malformed) {
+    t.throws(() => withNodeDetails(record, item, scene), {
+      message: /^node beta: record of container aaaa2222: .*must be an? /u,
+    });
+  }
 });
