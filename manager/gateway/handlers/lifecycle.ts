@@ -14,7 +14,7 @@ import { countParameter } from '../query.js';
 import { waitUntil } from '../../store/wait-until.js';
 import { failureOf } from '../task-failure.js';
 import { waitForState } from '../wait-for-state.js';
-import { requireNode } from './remove.js';
+import { requireNode, requireUp } from './remove.js';
 
 const done: ApiResponse = { kind: 'empty', status: 204 };
 const notModified: ApiResponse = { kind: 'empty', status: 304 };
@@ -44,6 +44,7 @@ function graceOf({ query }: ApiRequest): { readonly timeoutMs?: number } {
 
 const restart: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
+  requireUp(item, 'restart');
   if (isOwn(item) && item.task.status.state !== 'running') {
     await startOwn(context, request, item);
     return done;
@@ -130,8 +131,8 @@ const start: RouteHandler = async (context, request, reference = '') => {
   const { store } = context;
   const item = findContainer(store.view, reference);
   const { task } = item;
+  requireUp(item, 'start');
   if (task.status.state === 'running') return notModified;
-  requireNode(item, 'start');
   if (isOwn(item)) {
     await startOwn(context, request, item);
     return done;
@@ -171,13 +172,7 @@ async function startOwn(
   request: ApiRequest,
   item: PlacedContainer,
 ): Promise<void> {
-  const { task, node } = item;
-  if (node.status.state === 'down') {
-    throw new AppError(
-      'unavailable',
-      `cannot start container ${task.containerName}: node ${node.spec.name} is down`,
-    );
-  }
+  const { task } = item;
   const isAgain = isTerminal(task.status.state);
   let last: Task | undefined;
   const isDone = (): boolean => {

@@ -27,10 +27,18 @@ const remove: RouteHandler = async (context, request, reference = ''): Promise<A
   return { kind: 'empty', status: 204 };
 };
 
-/** Throws `unavailable` if the container's node does not answer. */
-export function requireNode({ task, node }: PlacedContainer, verb: string): void {
+/**
+ * Throws `unavailable` if the container's node does not answer and may come back at any moment. A
+ * node that is down is cleaned up when it returns.
+ */
+export function requireNode(item: PlacedContainer, verb: string): void {
+  if (item.node.status.state !== 'down') requireUp(item, verb);
+}
+
+/** Throws `unavailable` if the container's node does not answer or is down. */
+export function requireUp({ task, node }: PlacedContainer, verb: string): void {
   const { state } = node.status;
-  if (state === 'ready' || state === 'down') return;
+  if (state === 'ready') return;
   throw new AppError(
     'unavailable',
     `cannot ${verb} container ${task.containerName}: node ${node.spec.name} is ${state}`,
