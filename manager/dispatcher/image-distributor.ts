@@ -148,7 +148,8 @@ export class ImageDistributor {
     const without = withoutLayers === 0 ? {} : { withoutLayers };
     const from = await calls.open(source.nodeId, { kind: 'save-image', image, ...without }, signal);
     try {
-      const into = await calls.open(to, { kind: 'load-image', image }, signal);
+      const request = { kind: 'load-image', image, id: source.id } as const;
+      const into = await calls.open(to, request, signal);
       const closeBoth = (): void => {
         from.stream.close();
         into.stream.close();

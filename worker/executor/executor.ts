@@ -226,7 +226,12 @@ export interface ImageTransfer {
     withoutLayers: number,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
-  loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void>;
+  /** Loads an archive of another node, which has to be of this image and may set no other tag. */
+  loadImage(
+    archive: NodeJS.ReadableStream,
+    expected: { readonly image: string; readonly id: string },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Invalidates the image cache; called after a build or pull, as tags may have moved. */
   invalidateImages(): void;
 }

@@ -82,7 +82,7 @@ async function handle(deps: StreamDependencies, served: ServedStream): Promise<v
       return;
     }
     case 'load-image':
-      await transfer.loadImage(input, signal);
+      await transfer.loadImage(input, request, signal);
       await stream.send(encodeStreamFrame('exit', '0'));
       return;
     case 'stats':

@@ -176,8 +176,8 @@ export type WorkerStreamRequest =
    * layers.
    */
   | { readonly kind: 'save-image'; readonly image: string; readonly withoutLayers?: number }
-  /** Binary frames (stdin channel): `docker load`. */
-  | { readonly kind: 'load-image'; readonly image: string }
+  /** Binary frames (stdin channel): `docker load` of this image only, `id` as in `NodeImage`. */
+  | { readonly kind: 'load-image'; readonly image: string; readonly id: string }
   /** Binary frames (stdout channel): the engine's JSON lines, as for `docker pull`. */
   | {
       readonly kind: 'pull-image';

@@ -123,7 +123,7 @@ export const workerStreamRequest = tagged<'kind', WorkerStreamRequest>('kind', {
     image: nonEmptyString,
     withoutLayers: optional(number),
   }),
-  'load-image': object({ image: string }),
+  'load-image': object({ image: string, id: nonEmptyString }),
   'pull-image': object<RequestOf<'pull-image'>>({
     image: nonEmptyString,
     platform: optional(string),

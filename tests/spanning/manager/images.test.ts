@@ -48,7 +48,7 @@ test('an image is copied from the node that has it to the node that requests it'
   };
   const received: Uint8Array[] = [];
   target.serve = async (request, stream) => {
-    t.deepEqual(request, { kind: 'load-image', image: 'app:1' });
+    t.deepEqual(request, { kind: 'load-image', image: 'app:1', id: 'sha256:1' });
     // Iterated by hand: leaving a `for await` would close the stream before the answer is sent.
     const messages = stream[Symbol.asyncIterator]();
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {

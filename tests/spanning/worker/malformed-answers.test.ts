@@ -2,7 +2,9 @@ import { createServer, type RequestListener } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { pack } from 'tar-stream';
 import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../../../fixtures/lab/wait.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
@@ -64,7 +66,8 @@ const operations: readonly (readonly [string, unknown, Operation, RegExp])[] = [
   [
     'load',
     { progressDetail: 'half' },
-    (client) => new Images(client, 'a', systemClock).load(emptyArchive(), signal),
+    (client) =>
+      new Images(client, 'a', systemClock).load(imageArchive(), { image: 'web', id }, signal),
     /load an image: engine answer: progressDetail must be an object/u,
   ],
   [
@@ -117,13 +120,15 @@ const operations: readonly (readonly [string, unknown, Operation, RegExp])[] = [
   ],
 ];
 
-async function* emptyChunks(): AsyncGenerator<Buffer> {
-  await Promise.resolve();
-  yield Buffer.alloc(1);
-}
+/** Id of the image in the archive. */
+const id = `sha256:${createHash('sha256').update('{}').digest('hex')}`;
 
-function emptyArchive(): NodeJS.ReadableStream {
-  return Readable.from(emptyChunks());
+function imageArchive(): NodeJS.ReadableStream {
+  const archive = pack();
+  archive.entry({ name: 'c.json' }, '{}');
+  archive.entry({ name: 'manifest.json' }, '[{"Config":"c.json"}]');
+  archive.finalize();
+  return Readable.from(archive);
 }
 
 for (const [name, body, run, message] of operations) {

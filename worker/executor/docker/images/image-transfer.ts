@@ -61,7 +61,7 @@ export class DockerImageTransfer implements ImageTransfer {
   readonly saveImage: ImageTransfer['saveImage'] = (image, withoutLayers, signal) =>
     saveWithoutLayers(() => this.#images.save(image, signal), withoutLayers);
 
-  async loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {
-    await this.#images.load(archive, signal);
-  }
+  readonly loadImage: ImageTransfer['loadImage'] = async (archive, expected, signal) => {
+    await this.#images.load(archive, expected, signal);
+  };
 }

@@ -15,6 +15,8 @@ import { JsonLines } from '../../json-lines.js';
 import { decoded, translateError, type EngineClient } from '../client.js';
 import { inspectedImage, progressLine, type InspectedImage } from './image-answers.js';
 import { checkLine, PullMeter } from './pull-progress.js';
+import type { ExpectedImage } from './verify-archive.js';
+import { verifiedArchive } from './verify-archive.js';
 
 export interface LocalImage {
   readonly id: string;
@@ -134,17 +136,35 @@ export class Images {
     );
   }
 
-  async load(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {
-    const answer = await this.#client.open(
-      'load an image',
-      (docker) => docker.loadImage(archive, {}),
-      signal,
-    );
-    const lines = new JsonLines(progressLine, 'load an image: engine answer');
-    for await (const chunk of answer as AsyncIterable<Uint8Array>) {
-      for (const line of lines.push(chunk)) checkLine(line);
+  /** Loads an archive of another node. Throws `forbidden` if it is not of the expected image. */
+  async load(
+    archive: NodeJS.ReadableStream,
+    expected: ExpectedImage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const refused = new AbortController();
+    const checked = verifiedArchive(archive, expected);
+    // The engine waits for the rest of an archive whose request stays open.
+    checked.once('error', (error) => {
+      refused.abort(error);
+    });
+    const either = AbortSignal.any([signal, refused.signal]);
+    try {
+      const answer = await this.#client.open(
+        'load an image',
+        (docker, abortSignal) => docker.loadImage(checked, { abortSignal }),
+        either,
+      );
+      const lines = new JsonLines(progressLine, 'load an image: engine answer');
+      for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+        for (const line of lines.push(chunk)) checkLine(line);
+      }
+    } catch (error) {
+      throw refused.signal.aborted ? refused.signal.reason : error;
+    } finally {
+      checked.destroy();
+      this.invalidate();
     }
-    this.invalidate();
   }
 
   /** Inspects the image, bypassing the cache. */

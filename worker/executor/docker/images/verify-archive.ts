@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import type { Header, Pack } from 'tar-stream';
+import { extract, pack } from 'tar-stream';
+import {
+  array,
+  decodeJson,
+  nonEmptyString,
+  object,
+  optional,
+  orElse,
+  string,
+} from '../../../../manager/common/base/decode.js';
+import { AppError } from '../../../../manager/common/base/errors.js';
+
+/*
+ * Image archives of other nodes are not trusted: one may hold another image than the announced one,
+ * or move other tags of this engine. The archive is packed again entry by entry, so the engine
+ * reads what was checked, and is cut off before its end if a check fails: engines load nothing of
+ * an incomplete archive.
+ */
+
+/** An announced image. */
+export interface ExpectedImage {
+  /** The reference that the archive may tag. */
+  readonly image: string;
+  /** `sha256:…`, as the engine reports it. */
+  readonly id: string;
+}
+
+/** Largest file that may be a manifest or an image's configuration, bytes. */
+const metadataBytes = 4 * 1024 * 1024;
+
+const dockerManifest = array(
+  object<{ readonly Config: string; readonly RepoTags: readonly string[] }>({
+    Config: nonEmptyString,
+    RepoTags: orElse(array(string), []),
+  }),
+);
+
+const nameAnnotation = 'io.containerd.image.name';
+interface Annotations {
+  readonly [nameAnnotation]?: string | undefined;
+}
+interface IndexedManifest {
+  readonly digest: string;
+  readonly annotations?: Annotations | undefined;
+}
+const ociIndex = object<{ readonly manifests: readonly IndexedManifest[] }>({
+  manifests: array(
+    object<IndexedManifest>({
+      digest: nonEmptyString,
+      annotations: optional(object<Annotations>({ [nameAnnotation]: optional(string) })),
+    }),
+  ),
+});
+
+/** The shortest form of a reference: `docker.io/library/app` is `app:latest`. */
+function familiar(reference: string): string {
+  const short = reference.replace(/^(?:index\.)?docker\.io\//u, '').replace(/^library\//u, '');
+  return /[:@][^/]*$/u.test(short) ? short : `${short}:latest`;
+}
+
+class ArchiveCheck {
+  readonly #expected: ExpectedImage;
+  /** Hex digests of the small files, by name. */
+  readonly #digests = new Map<string, string>();
+  readonly #texts = new Map<string, string>();
+  readonly #names = new Set<string>();
+
+  constructor(expected: ExpectedImage) {
+    this.#expected = expected;
+  }
+
+  /** Throws `forbidden` for a second entry of the same name, which would replace the first. */
+  claim(name: string): void {
+    if (this.#names.has(name)) throw this.#refusal(`has ${name} twice`);
+    this.#names.add(name);
+  }
+
+  /** Notes the content of a small file. */
+  note(name: string, content: Buffer): void {
+    this.#digests.set(name, createHash('sha256').update(content).digest('hex'));
+    if (name === 'manifest.json' || name === 'index.json')
+      this.#texts.set(name, content.toString());
+  }
+
+  /** Throws `forbidden` unless the archive has the announced image and no other tag. */
+  finish(): void {
+    const { id } = this.#expected;
+    const text = this.#texts.get('manifest.json');
+    if (text === undefined) throw this.#refusal('has no manifest.json');
+    const images = decodeJson(text, dockerManifest, 'manifest.json of image archive');
+    const [image] = images;
+    if (image === undefined || images.length > 1) throw this.#refusal('has not exactly one image');
+    this.#checkTags(image.RepoTags);
+    const indexed = this.#checkIndex();
+    const config = this.#digests.get(posix.normalize(image.Config));
+    if (`sha256:${config ?? ''}` !== id && indexed !== id) {
+      throw this.#refusal(`has another image than ${id}`);
+    }
+  }
+
+  /** The digest of the only image in an OCI index, if its content has it. */
+  #checkIndex(): string | undefined {
+    const text = this.#texts.get('index.json');
+    if (text === undefined) return undefined;
+    const { manifests } = decodeJson(text, ociIndex, 'index.json of image archive');
+    this.#checkTags(manifests.flatMap(({ annotations }) => annotations?.[nameAnnotation] ?? []));
+    const digests = new Set(manifests.map(({ digest }) => digest));
+    const [digest = ''] = digests;
+    if (digests.size !== 1) throw this.#refusal('has not exactly one image');
+    const hex = digest.replace('sha256:', '');
+    return this.#digests.get(`blobs/sha256/${hex}`) === hex ? digest : undefined;
+  }
+
+  #checkTags(tags: readonly string[]): void {
+    const wanted = familiar(this.#expected.image);
+    const other = tags.find((tag) => familiar(tag) !== wanted);
+    if (other !== undefined) throw this.#refusal(`would also tag ${JSON.stringify(other)}`);
+  }
+
+  #refusal(problem: string): AppError {
+    return new AppError(
+      'forbidden',
+      `image ${this.#expected.image}: the archive of the other node ${problem}; check that node`,
+    );
+  }
+}
+
+type Entry = AsyncIterable<Buffer> & { readonly header: Header; resume(): unknown };
+
+async function copyFile(
+  entry: Entry,
+  name: string,
+  archive: Pack,
+  check: ArchiveCheck,
+): Promise<void> {
+  const { size = 0, mode, mtime } = entry.header;
+  // Extended headers are left out: engines read other names and sizes from some of them.
+  const header = { name, size, type: 'file' as const, ...(mode === undefined ? {} : { mode }) };
+  const dated = mtime === undefined ? header : { ...header, mtime };
+  const isSmall = size <= metadataBytes;
+  if (['manifest.json', 'index.json'].includes(name) && !isSmall) throw notSmall(name);
+  check.claim(name);
+  if (!isSmall) {
+    await pipeline(entry, archive.entry(dated));
+    return;
+  }
+  const content = await buffer(entry);
+  check.note(name, content);
+  archive.entry(dated, content);
+}
+
+function notSmall(name: string): AppError {
+  return new AppError('forbidden', `image archive: ${name} is not a small file`);
+}
+
+/** Engines of version 20 link layers of equal content; links elsewhere could redirect files. */
+function isLayerLink(name: string, linkname: string): boolean {
+  const target = posix.join(posix.dirname(name), linkname);
+  return [name, target].every((path) => /^[\w:-]+\/layer\.tar$/u.test(path));
+}
+
+async function copyEntry(entry: Entry, archive: Pack, check: ArchiveCheck): Promise<void> {
+  const { type, linkname } = entry.header;
+  const name = posix.normalize(entry.header.name).replace(/^\/+/u, '');
+  // Read by old engines instead of the manifest: another place for tags.
+  if (name === 'repositories') entry.resume();
+  else if (type === 'file' || type === 'contiguous-file') {
+    await copyFile(entry, name, archive, check);
+  } else if (type === 'directory') {
+    archive.entry({ name, type });
+    entry.resume();
+  } else if (type === 'symlink' && isLayerLink(name, linkname ?? '')) {
+    check.claim(name);
+    archive.entry({ name, type, linkname: linkname ?? '' });
+    entry.resume();
+  } else if (['manifest.json', 'index.json'].includes(name)) throw notSmall(name);
+  else throw new AppError('forbidden', `image archive: ${name} is a ${type ?? 'strange entry'}`);
+}
+
+/**
+ * The archive as an engine may load it. The stream fails with `forbidden` before its end if the
+ * archive is not of the expected image or would move another tag.
+ */
+export function verifiedArchive(from: NodeJS.ReadableStream, expected: ExpectedImage): Readable {
+  const archive = pack();
+  const check = new ArchiveCheck(expected);
+  const reader = extract();
+  const copying = (async () => {
+    for await (const entry of reader) await copyEntry(entry, archive, check);
+    check.finish();
+    archive.finalize();
+  })();
+  Promise.all([pipeline(from, reader), copying]).catch((error: unknown) => {
+    archive.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  return Readable.from(archive as AsyncIterable<Buffer>, { objectMode: false });
+}
