@@ -33,6 +33,15 @@ export interface ExpectedImage {
 
 /** Largest file that may be a manifest or an image's configuration, bytes. */
 const metadataBytes = 4 * 1024 * 1024;
+/** Maximum number of entries; an image has at most 127 layers. */
+const maxEntries = 10_000;
+/** Largest manifest of an OCI archive, bytes. */
+const documentBytes = 256 * 1024;
+const blobFolder = 'blobs/sha256/';
+
+function isMetadata(name: string): boolean {
+  return name === 'manifest.json' || name === 'index.json';
+}
 
 const dockerManifest = array(
   object<{ readonly Config: string; readonly RepoTags: readonly string[] }>({
@@ -58,6 +67,15 @@ const ociIndex = object<{ readonly manifests: readonly IndexedManifest[] }>({
   ),
 });
 
+/** A file of an OCI archive: a manifest with its configuration, or an index with its manifests. */
+const ociBlob = object<{
+  readonly config?: { readonly digest: string } | undefined;
+  readonly manifests: readonly { readonly digest: string }[];
+}>({
+  config: optional(object({ digest: nonEmptyString })),
+  manifests: orElse(array(object({ digest: nonEmptyString })), []),
+});
+
 /** The shortest form of a reference: `docker.io/library/app` is `app:latest`. */
 function familiar(reference: string): string {
   const short = reference.replace(/^(?:index\.)?docker\.io\//u, '').replace(/^library\//u, '');
@@ -78,14 +96,17 @@ class ArchiveCheck {
   /** Throws `forbidden` for a second entry of the same name, which would replace the first. */
   claim(name: string): void {
     if (this.#names.has(name)) throw this.#refusal(`has ${name} twice`);
+    if (this.#names.size >= maxEntries) throw this.#refusal(`has over ${maxEntries} entries`);
     this.#names.add(name);
   }
 
   /** Notes the content of a small file. */
   note(name: string, content: Buffer): void {
     this.#digests.set(name, createHash('sha256').update(content).digest('hex'));
-    if (name === 'manifest.json' || name === 'index.json')
+    const isJson = content[0] === 0x7b && content.length <= documentBytes;
+    if (isMetadata(name) || (name.startsWith(blobFolder) && isJson)) {
       this.#texts.set(name, content.toString());
+    }
   }
 
   /** Throws `forbidden` unless the archive has the announced image and no other tag. */
@@ -97,15 +118,19 @@ class ArchiveCheck {
     const [image] = images;
     if (image === undefined || images.length > 1) throw this.#refusal('has not exactly one image');
     this.#checkTags(image.RepoTags);
+    const config = `sha256:${this.#digests.get(posix.normalize(image.Config)) ?? ''}`;
     const indexed = this.#checkIndex();
-    const config = this.#digests.get(posix.normalize(image.Config));
-    if (`sha256:${config ?? ''}` !== id && indexed !== id) {
-      throw this.#refusal(`has another image than ${id}`);
-    }
+    // Some engines read the index, others manifest.json: both have to be of the announced image.
+    const isExpected =
+      indexed === undefined
+        ? config === id
+        : (indexed.digest === id && indexed.configs.includes(config)) ||
+          (config === id && indexed.configs.every((digest) => digest === id));
+    if (!isExpected) throw this.#refusal(`has another image than ${id}`);
   }
 
-  /** The digest of the only image in an OCI index, if its content has it. */
-  #checkIndex(): string | undefined {
+  /** The only image in an OCI index: its digest and those of its configurations. */
+  #checkIndex(): { readonly digest: string; readonly configs: readonly string[] } | undefined {
     const text = this.#texts.get('index.json');
     if (text === undefined) return undefined;
     const { manifests } = decodeJson(text, ociIndex, 'index.json of image archive');
@@ -113,8 +138,21 @@ class ArchiveCheck {
     const digests = new Set(manifests.map(({ digest }) => digest));
     const [digest = ''] = digests;
     if (digests.size !== 1) throw this.#refusal('has not exactly one image');
+    const { config, manifests: variants } = this.#blob(digest);
+    // Variants for other platforms may be missing from an archive.
+    const others = variants.map((variant) => this.#blob(variant.digest).config);
+    const configs = [config, ...others].flatMap((found) => found?.digest ?? []);
+    if (configs.length === 0) throw this.#refusal('has an index without an image');
+    return { digest, configs };
+  }
+
+  /** The document with this digest; empty if the archive has none. */
+  #blob(digest: string): ReturnType<typeof ociBlob> {
     const hex = digest.replace('sha256:', '');
-    return this.#digests.get(`blobs/sha256/${hex}`) === hex ? digest : undefined;
+    const name = `${blobFolder}${hex}`;
+    const text = this.#texts.get(name);
+    if (text === undefined || this.#digests.get(name) !== hex) return { manifests: [] };
+    return decodeJson(text, ociBlob, `${name} of image archive`);
   }
 
   #checkTags(tags: readonly string[]): void {
@@ -131,7 +169,7 @@ class ArchiveCheck {
   }
 }
 
-type Entry = AsyncIterable<Buffer> & { readonly header: Header; resume(): unknown };
+type Entry = AsyncIterable<unknown> & { readonly header: Header; resume(): unknown };
 
 async function copyFile(
   entry: Entry,
@@ -139,20 +177,19 @@ async function copyFile(
   archive: Pack,
   check: ArchiveCheck,
 ): Promise<void> {
-  const { size = 0, mode, mtime } = entry.header;
+  const { size, mode, mtime } = entry.header;
   // Extended headers are left out: engines read other names and sizes from some of them.
-  const header = { name, size, type: 'file' as const, ...(mode === undefined ? {} : { mode }) };
-  const dated = mtime === undefined ? header : { ...header, mtime };
+  const header = { name, size, mode, mtime, type: 'file' as const };
   const isSmall = size <= metadataBytes;
-  if (['manifest.json', 'index.json'].includes(name) && !isSmall) throw notSmall(name);
+  if (isMetadata(name) && !isSmall) throw notSmall(name);
   check.claim(name);
   if (!isSmall) {
-    await pipeline(entry, archive.entry(dated));
+    await pipeline(entry, archive.entry(header));
     return;
   }
   const content = await buffer(entry);
   check.note(name, content);
-  archive.entry(dated, content);
+  await pipeline(Readable.from([content]), archive.entry(header));
 }
 
 function notSmall(name: string): AppError {
@@ -175,12 +212,12 @@ async function copyEntry(entry: Entry, archive: Pack, check: ArchiveCheck): Prom
   } else if (type === 'directory') {
     archive.entry({ name, type });
     entry.resume();
-  } else if (type === 'symlink' && isLayerLink(name, linkname ?? '')) {
+  } else if (type === 'symlink' && isLayerLink(name, linkname)) {
     check.claim(name);
-    archive.entry({ name, type, linkname: linkname ?? '' });
+    archive.entry({ name, type, linkname });
     entry.resume();
-  } else if (['manifest.json', 'index.json'].includes(name)) throw notSmall(name);
-  else throw new AppError('forbidden', `image archive: ${name} is a ${type ?? 'strange entry'}`);
+  } else if (isMetadata(name)) throw notSmall(name);
+  else throw new AppError('forbidden', `image archive: ${name} is a ${type}`);
 }
 
 /**

@@ -23,6 +23,26 @@ function manifest(change: object = {}): Entry {
   return { name: 'manifest.json', content: JSON.stringify([image]) };
 }
 
+function indexOf(digest: string, tag = 'docker.io/library/app:1'): Entry {
+  const annotations = { 'io.containerd.image.name': tag };
+  return { name: 'index.json', content: JSON.stringify({ manifests: [{ digest, annotations }] }) };
+}
+
+interface Blob extends Entry {
+  readonly digest: string;
+}
+
+function blobOf(document: object): Blob {
+  const content = JSON.stringify(document);
+  const digest = createHash('sha256').update(content).digest('hex');
+  return { name: `blobs/sha256/${digest}`, digest: `sha256:${digest}`, content };
+}
+
+const ociManifest = blobOf({ config: { digest: expected.id } });
+const ociIndex = blobOf({
+  manifests: [{ digest: ociManifest.digest }, { digest: 'sha256:of-another-platform' }],
+});
+
 async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack();
   const bytes = buffer(archive);
@@ -85,17 +105,7 @@ test('an archive may not move another tag', async (t) => {
   const legacy = { name: 'repositories', content: '{"victim":{"latest":"a"}}' };
   const found = await load([configFile, manifest(), legacy]);
   t.false(typeof found !== 'string' && found.has('repositories'));
-  const index = {
-    name: 'index.json',
-    content: JSON.stringify({
-      manifests: [
-        {
-          digest: expected.id,
-          annotations: { 'io.containerd.image.name': 'docker.io/library/x:1' },
-        },
-      ],
-    }),
-  };
+  const index = indexOf(expected.id, 'docker.io/library/x:1');
   t.regex(reasonOf(await load([configFile, manifest(), index])), /would also tag/u);
 });
 
@@ -107,6 +117,37 @@ test('an archive of another image than the announced one is refused', async (t) 
   );
   const swapped = { name: `${hex}.json`, content: '{"os":"evil"}' };
   t.regex(reasonOf(await load([swapped, manifest()])), /has another image/u);
+});
+
+test('an archive with an index is of the announced image for every kind of engine', async (t) => {
+  const files = [configFile, manifest(), ociManifest];
+  const byManifest = { image: 'app:1', id: ociManifest.digest };
+  const byIndex = { image: 'app:1', id: ociIndex.digest };
+  t.not(typeof (await load([...files, indexOf(ociManifest.digest)])), 'string');
+  t.not(typeof (await load([...files, indexOf(ociManifest.digest)], byManifest)), 'string');
+  t.not(typeof (await load([...files, ociIndex, indexOf(ociIndex.digest)], byIndex)), 'string');
+});
+
+test('the manifest and the index of an archive may not have different images', async (t) => {
+  const evil = { name: 'evil.json', content: '{"os":"evil"}' };
+  const evilConfig = manifest({ Config: 'evil.json' });
+  const byManifest = { image: 'app:1', id: ociManifest.digest };
+  const evilIndex = blobOf({ config: { digest: blobOf({ os: 'evil' }).digest } });
+  const unread = indexOf(`sha256:${'1'.repeat(64)}`);
+  const forged = { ...ociManifest, content: JSON.stringify({ config: { digest: 'sha256:1' } }) };
+  for (const [entries, wanted] of [
+    [[evil, evilConfig, ociManifest, indexOf(ociManifest.digest)], byManifest],
+    [[configFile, manifest(), evilIndex, indexOf(evilIndex.digest)], expected],
+    [[configFile, manifest(), unread], expected],
+    [[configFile, manifest(), forged, indexOf(ociManifest.digest)], byManifest],
+  ] as const) {
+    t.regex(reasonOf(await load(entries, wanted)), /another image|index without an image/u);
+  }
+});
+
+test('an archive with too many entries is refused', async (t) => {
+  const entries = Array.from({ length: 10_001 }, (_, at) => ({ name: `f${at}` }));
+  t.regex(reasonOf(await load(entries)), /has over 10000 entries/u);
 });
 
 for (const [title, entries, reason] of [
