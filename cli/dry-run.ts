@@ -57,6 +57,9 @@ export function addDryRun(
   }
 }
 
+/** The commands that act: those without subcommands, and those with arguments of their own. */
 function leavesOf(command: Command): readonly Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+  const children = command.commands.flatMap(leavesOf);
+  const acts = children.length === 0 || command.registeredArguments.length > 0;
+  return acts ? [command, ...children] : children;
 }

@@ -224,6 +224,12 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./project/refused.js')).publishCommand,
   },
   {
+    name: 'project',
+    summary: 'Manage what a project may use',
+    dryRun: true,
+    load: async () => (await import('./trust/project.js')).projectCommand,
+  },
+  {
     name: 'pull',
     summary: 'Pull service images',
     dryRun: true,

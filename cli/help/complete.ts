@@ -60,16 +60,25 @@ export async function complete(
   }
   const command = await known.load(name);
   if (command === undefined) return [];
-  const rest = before.slice(at + 1);
-  const subAt = firstOperand(command, rest);
-  const sub = command.commands.find((child) => child.name() === rest[subAt]);
-  if (command.commands.length > 0 && sub === undefined) {
-    return fits(last.startsWith('-') ? optionsOf(command) : command.commands.map((c) => c.name()));
-  }
-  const target = sub ?? command;
+  const { target, path } = findLeaf(command, before.slice(at + 1));
   if (last.startsWith('-')) return fits(optionsOf(target));
   const option = optionWithValue(target, before.at(-1) ?? '');
-  return fits(await (option ? valuesOf(option, known) : known.names(name, sub?.name())));
+  if (option !== undefined) return fits(await valuesOf(option, known));
+  const children = target.commands.map((child) => child.name());
+  if (children.length > 0 && target.registeredArguments.length === 0) return fits(children);
+  return fits([...children, ...(await known.names(name, path[0]))]);
+}
+
+/** The subcommand that the words name, through all levels, and its path below the command. */
+function findLeaf(
+  command: Command,
+  words: readonly string[],
+): { readonly target: Command; readonly path: readonly string[] } {
+  const at = firstOperand(command, words);
+  const child = command.commands.find((each) => each.name() === words[at]);
+  if (child === undefined) return { target: command, path: [] };
+  const { target, path } = findLeaf(child, words.slice(at + 1));
+  return { target, path: [child.name(), ...path] };
 }
 
 const serviceCommands = new Set([
@@ -145,6 +154,18 @@ async function machineNames(cli: Cli): Promise<readonly string[]> {
   return new MachineStore(storeFolder(cli.options.storagePath, cli.env)).names();
 }
 
+/** Projects that have services or settings. */
+async function projectNames(cli: Cli): Promise<readonly string[]> {
+  const options = { timeoutMs: answerMs };
+  const client = await cli.connect();
+  const [running, settings] = await Promise.all([
+    client.call('project.list', {}, options),
+    client.call('project.settings', {}, options),
+  ]);
+  const names = [...running.map(({ name }) => name), ...settings.map(({ project }) => project)];
+  return [...new Set(names)].sort();
+}
+
 /** Names of services, nodes, networks and volumes, for `describe`. */
 async function describableNames(cli: Cli): Promise<readonly string[]> {
   const options = { timeoutMs: answerMs };
@@ -171,6 +192,8 @@ async function objectNames(cli: Cli, command: string): Promise<readonly string[]
       return (await client.call('volume.list', {}, options)).map(({ spec }) => spec.name);
     case 'secret':
       return (await client.call('secret.list', {}, options)).map(({ spec }) => spec.name);
+    case 'project':
+      return await projectNames(cli);
     case 'client':
       return (await client.call('client.list', {}, options)).map(({ name }) => name);
     case 'config-object':

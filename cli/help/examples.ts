@@ -193,6 +193,18 @@ export const examples: Readonly<
   'node rm': [['shoal node rm node-3', 'remove a permanently lost node']],
   pause: [['shoal pause web', 'freeze its processes; resume with "shoal unpause"']],
   port: [['shoal port --index 2 web 80', 'machine and port of its second container']],
+  project: [
+    ['shoal project policy show', 'the projects whose deployers have rights over machines'],
+  ],
+  'project policy': [
+    [
+      'shoal project policy shop --allow-bind /srv/shop --allow-capability NET_ADMIN',
+      'let deployers of shop mount that folder and add that capability',
+    ],
+    ['shoal project policy shop --deny-capability NET_ADMIN', 'take the capability back'],
+  ],
+  'project policy reset': [['shoal project policy reset shop', 'back to no right over machines']],
+  'project policy show': [['shoal project policy show --format json', 'for a script']],
   publish: [
     ['shoal config --resolve-image-digests > app.yaml', 'one resolved file, to share'],
     ['shoal push', 'push the images that were built'],

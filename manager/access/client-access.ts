@@ -1,9 +1,13 @@
 import { AppError } from '../common/base/errors.js';
 import type { ClientAccess } from '../common/model/trust/client.js';
+import { closedPolicy } from '../common/model/trust/project-policy.js';
 import type { Peer } from '../transport/peer.js';
 import { requireClient } from '../transport/peer.js';
+import type { StoreView } from '../store/store.js';
 import type { AccessRequest } from './decide-access.js';
 import { refusalOf } from './decide-access.js';
+import type { HostRightsRequest } from './host-rights.js';
+import { hostRightsRefusal } from './host-rights.js';
 
 /**
  * Rights of an authenticated client. A client whose certificate the user's own CA signed owns the
@@ -25,23 +29,28 @@ export function requireAccess(access: ClientAccess, request: AccessRequest): voi
 }
 
 /**
- * Throws `forbidden` if a client that is not an admin requests a right over a machine; `privilege`
- * names it, undefined if none is requested.
+ * Throws `forbidden` if a client that is not an admin requests rights over a machine that the
+ * policy of the project does not allow.
  */
-export function requireNoPrivilege(
-  { name, role }: ClientAccess,
-  action: string,
-  privilege: string | undefined,
+export function requireHostRights(
+  access: ClientAccess,
+  request: HostRightsRequest,
+  view: Pick<StoreView, 'get'>,
 ): void {
-  if (role === 'admin' || privilege === undefined) return;
-  throw new AppError(
-    'forbidden',
-    `${action}: requests rights over its machine (${privilege}), and client ${name} is not an admin`,
-  );
+  if (access.role === 'admin' || request.rights.length === 0) return;
+  const policy = view.get('projects', request.project)?.policy ?? closedPolicy;
+  const refusal = hostRightsRefusal(access, request, policy);
+  if (refusal !== undefined) throw new AppError('forbidden', refusal);
 }
 
-/** The right over its machine that a build requests: the machine's network or a container's. */
-export function buildPrivilege(networkMode: string | null | undefined): string | undefined {
-  const isOwn = ['', 'default', 'bridge', 'none'].includes(networkMode ?? '');
-  return isOwn ? undefined : `network ${String(networkMode)}`;
+/** Throws `forbidden` if a client that is not an admin builds in a network of the machine. */
+export function requireBuildNetwork(
+  access: ClientAccess,
+  networkMode: string | null | undefined,
+): void {
+  if (access.role === 'admin') return;
+  if (['', 'default', 'bridge', 'none'].includes(networkMode ?? '')) return;
+  const rights = [{ field: `network ${String(networkMode)}`, right: undefined }];
+  const refusal = hostRightsRefusal(access, { what: 'build', project: '', rights }, closedPolicy);
+  if (refusal !== undefined) throw new AppError('forbidden', refusal);
 }

@@ -16,6 +16,7 @@ const ofSpec = ({ spec }: { readonly spec: { readonly project: string } }): stri
 const projectsOf: { readonly [Name in TableName]: Scoped<Name> } = {
   nodes: shared,
   cluster: shared,
+  projects: ({ id }) => id,
   services: ofSpec,
   tasks: ({ project }) => project,
   networks: ofSpec,

@@ -23,6 +23,10 @@ export function describeChange(change: StoreChange): string | undefined {
   if (change.table === 'cluster') {
     return change.before === undefined ? undefined : `cluster: ${differing(change).join(', ')}`;
   }
+  if (change.table === 'projects') {
+    const settings = differing(change).filter((key) => !metaFields.has(key));
+    return settings.length === 0 ? undefined : `project ${change.id}: ${settings.join(', ')}`;
+  }
   if (!isAudited(change)) return undefined;
   const { table, before, after } = change;
   const object = after ?? before;
@@ -38,6 +42,8 @@ export function describeChange(change: StoreChange): string | undefined {
   const all = [...fields.map((field) => withNumbers(change, field)), ...rest];
   return all.length === 0 ? undefined : `${label}: ${all.join(', ')}`;
 }
+
+const metaFields: ReadonlySet<string> = new Set(['id', 'version', 'createdAt', 'updatedAt']);
 
 /** Fields derived from the spec or observed by the system. */
 const ignoredFields = new Set([

@@ -5,7 +5,7 @@ import {
   objectsUsedBy,
   volumePrivileges,
 } from '../access/privileges.js';
-import { requireNoPrivilege } from '../access/client-access.js';
+import { requireHostRights } from '../access/client-access.js';
 import { ScopedView } from '../access/scoped-view.js';
 import { AppError } from '../common/base/errors.js';
 import type { NetworkSpec, VolumeSpec } from '../common/model/network.js';
@@ -14,35 +14,53 @@ import type { ClientAccess } from '../common/model/trust/client.js';
 import type { ProjectApply } from '../common/protocol/project-calls.js';
 import type { StoreView } from '../store/store.js';
 
-function refuse(access: ClientAccess, what: string, rights: readonly string[]): void {
-  requireNoPrivilege(access, what, rights.length === 0 ? undefined : rights.join('; '));
-}
-
-/** Throws `forbidden` if a client without the role admin requests rights over a machine. */
-export function checkNetworkRights(access: ClientAccess, spec: NetworkSpec): void {
-  refuse(access, `network ${spec.name}`, networkPrivileges(spec));
-}
-
-/** Throws `forbidden` if a client without the role admin requests rights over a machine. */
-export function checkVolumeRights(access: ClientAccess, spec: VolumeSpec): void {
-  refuse(access, `volume ${spec.name}`, volumePrivileges(spec));
-}
-
-/** Throws `forbidden` if a client without the role admin requests rights over a machine. */
-export function checkServiceRights(access: ClientAccess, { service, task }: ServiceSpec): void {
-  refuse(access, `service ${service}`, containerPrivileges(task.container));
+/**
+ * Throws `forbidden` if a client without the role admin requests rights over a machine that the
+ * network's project does not allow.
+ */
+export function checkNetworkRights(access: ClientAccess, spec: NetworkSpec, view: StoreView): void {
+  const { name, project } = spec;
+  const rights = networkPrivileges(spec);
+  requireHostRights(access, { what: `network ${name}`, project, rights }, view);
 }
 
 /**
- * Checks a deployment of a client: only an admin may request rights over machines, and a client that
- * is limited to projects may use and replace objects of its projects and shared ones only. `view`
+ * Throws `forbidden` if a client without the role admin requests rights over a machine that
+ * `project` does not allow; by default the volume's own.
+ */
+export function checkVolumeRights(
+  access: ClientAccess,
+  spec: VolumeSpec,
+  view: StoreView,
+  project = spec.project,
+): void {
+  const rights = volumePrivileges(spec);
+  requireHostRights(access, { what: `volume ${spec.name}`, project, rights }, view);
+}
+
+/**
+ * Throws `forbidden` if a client without the role admin requests rights over a machine that the
+ * service's project does not allow.
+ */
+export function checkServiceRights(
+  access: ClientAccess,
+  { service, project, task }: ServiceSpec,
+  view: StoreView,
+): void {
+  const rights = containerPrivileges(task.container);
+  requireHostRights(access, { what: `service ${service}`, project, rights }, view);
+}
+
+/**
+ * Checks a deployment of a client: only an admin may request rights over machines that the policy of
+ * the project does not allow, and a client that is limited to projects may use and replace objects of its projects and shared ones only. `view`
  * is the view of the whole cluster. Throws `forbidden`.
  */
 export function checkDeployment(access: ClientAccess, input: ProjectApply, view: StoreView): void {
   if (access.role === 'admin') return;
-  for (const spec of input.services) checkServiceRights(access, spec);
-  for (const spec of input.networks) checkNetworkRights(access, spec);
-  for (const spec of input.volumes) checkVolumeRights(access, spec);
+  for (const spec of input.services) checkServiceRights(access, spec, view);
+  for (const spec of input.networks) checkNetworkRights(access, spec, view);
+  for (const spec of input.volumes) checkVolumeRights(access, spec, view);
   if (access.projects.length > 0) checkObjects(access, input, view);
 }
 

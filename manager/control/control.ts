@@ -32,6 +32,7 @@ import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
 import { previewCalls } from './calls/preview.js';
 import { projectCalls } from './calls/project.js';
+import { projectSettingsCalls } from './calls/project-settings.js';
 import { rolloutCalls } from './calls/rollout.js';
 import { resourceCalls } from './calls/resources.js';
 import { clientCalls } from './calls/clients.js';
@@ -67,6 +68,7 @@ const calls: ControlCalls = {
   info,
   ...previewCalls,
   ...projectCalls,
+  ...projectSettingsCalls,
   ...serviceCalls,
   ...containerCalls,
   ...rolloutCalls,

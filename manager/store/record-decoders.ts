@@ -13,9 +13,10 @@ import {
 } from '../common/base/decode.js';
 import type { ClientRecord } from '../common/model/trust/client.js';
 import { clientRoles } from '../common/model/trust/client.js';
+import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
-import { meta } from '../common/protocol/object-decoders.js';
+import { meta, projectPolicy } from '../common/protocol/object-decoders.js';
 import type { AuditRecord, EventRecord, RecordedEvent } from './journal.js';
 import type { ClusterRecord } from './store.js';
 
@@ -71,6 +72,12 @@ export const clusterRecord = object<ClusterRecord>({
   tokens: optional(array(joinToken)),
   clients: optional(array(clientRecord)),
   certificateLifetimeMs: optional(number),
+});
+
+export const projectRecord = object<ProjectRecord>({
+  ...meta,
+  id: nonEmptyString,
+  policy: optional(projectPolicy),
 });
 
 const recordedEvent = object<RecordedEvent>({

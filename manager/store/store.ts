@@ -1,5 +1,6 @@
 import type { Config, Secret } from '../common/model/secret.js';
 import type { ClientRecord } from '../common/model/trust/client.js';
+import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
@@ -46,6 +47,8 @@ export interface Tables {
   readonly configs: Config;
   readonly leases: Lease;
   readonly cluster: ClusterRecord;
+  /** Settings of projects; a project without settings has no record. */
+  readonly projects: ProjectRecord;
   readonly events: EventRecord;
   readonly audit: AuditRecord;
 }

@@ -8,7 +8,13 @@ import {
   task,
   volume,
 } from '../common/protocol/object-decoders.js';
-import { auditRecord, clusterRecord, eventRecord, lease } from './record-decoders.js';
+import {
+  auditRecord,
+  clusterRecord,
+  eventRecord,
+  lease,
+  projectRecord,
+} from './record-decoders.js';
 import type { TableName, Tables } from './store.js';
 
 /** The properties of a table that the store, its backends and its readers depend on. */
@@ -43,6 +49,7 @@ export const tableDefinitions: { readonly [Name in TableName]: TableDefinition<T
   configs: { singular: 'config', decoder: storedConfig, nameOf, sealedFields: ['data'] },
   leases: { singular: 'lease', decoder: lease },
   cluster: { singular: 'cluster record', decoder: clusterRecord },
+  projects: { singular: 'project', decoder: projectRecord },
   events: { singular: 'event', decoder: eventRecord, isHistory: true },
   audit: { singular: 'audit record', decoder: auditRecord, isHistory: true },
 };

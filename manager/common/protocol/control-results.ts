@@ -22,10 +22,16 @@ import type {
   ManagerInfo,
 } from './control.js';
 import { auditEntry } from './control-messages.js';
-import type { AppliedChange, PlannedStep, ProjectApplyResult } from './project-calls.js';
+import type {
+  AppliedChange,
+  PlannedStep,
+  ProjectApplyResult,
+  ProjectSettings,
+} from './project-calls.js';
 import {
   network,
   node,
+  projectPolicy,
   secretInfo,
   service,
   storedConfig,
@@ -86,6 +92,8 @@ const applyResult = object<ProjectApplyResult>({
   orphans: strings,
 });
 
+const projectSettings = object<ProjectSettings>({ project: nonEmptyString, policy: projectPolicy });
+
 const callPreview = object<CallPreview>({ changes: strings, steps: array(plannedStep) });
 
 const imageOnNode = object<ImageOnNode>({ ...nodeImageShape, nodeId: string, node: string });
@@ -143,6 +151,8 @@ export const controlResults: ControlResults = {
   'project.list': array(object({ name: string, services: count, running: count })),
   'project.others': array(object({ ...foreignContainerShape, node: string })),
   'project.take-over': nothing,
+  'project.settings': array(projectSettings),
+  'project.set-policy': projectSettings,
   'service.list': array(service),
   'service.scale': nothing,
   'service.halt': nothing,

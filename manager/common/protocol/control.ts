@@ -49,6 +49,7 @@ export const previewableCalls = [
   'secret.remove',
   'config.create',
   'config.remove',
+  'project.set-policy',
 ] as const satisfies readonly (keyof ControlCallMap)[];
 export type PreviewableCall = (typeof previewableCalls)[number];
 

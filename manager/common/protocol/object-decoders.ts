@@ -27,6 +27,7 @@ import type {
   UpdateStatus,
 } from '../model/service.js';
 import type { Attachment, PublishedPort, Task, TaskStatus } from '../model/task.js';
+import type { ProjectPolicy } from '../model/trust/project-policy.js';
 import { desiredStates, taskStates } from '../model/task-state.js';
 import { jsonObject, labels, taskSpec, volumeSpec } from './spec-decoders.js';
 
@@ -263,4 +264,12 @@ export const storedConfig = object<Config>({
   id: branded(),
   spec: dataSpec,
   data: string,
+});
+
+export const projectPolicy = object<ProjectPolicy>({
+  privileged: boolean,
+  hostNamespaces: boolean,
+  engineSocket: boolean,
+  bindPaths: strings,
+  capabilities: strings,
 });

@@ -1,6 +1,7 @@
 import type { NetworkSpec, VolumeSpec } from '../model/network.js';
 import type { DataSpec } from '../model/secret.js';
 import type { ServiceSpec } from '../model/service.js';
+import type { PolicyChange, ProjectPolicy } from '../model/trust/project-policy.js';
 import type { ForeignContainer } from './worker-calls.js';
 
 /** A secret or config to store; `data` is base64. */
@@ -70,8 +71,33 @@ export interface ProjectApplyResult {
   readonly orphans: readonly string[];
 }
 
+/** Settings of a project that admins make. */
+export interface ProjectSettings {
+  readonly project: string;
+  readonly policy: ProjectPolicy;
+}
+
+/** Client calls about the settings of projects. */
+export interface ProjectSettingsCallMap {
+  /** Settings of one project, or of all projects that have settings and that the client may see. */
+  'project.settings': {
+    args: { readonly project?: string };
+    result: readonly ProjectSettings[];
+  };
+  /** Adds rights to a project's policy and takes rights away; `reset` starts without any. */
+  'project.set-policy': {
+    args: {
+      readonly project: string;
+      readonly reset?: boolean;
+      readonly allow?: PolicyChange;
+      readonly deny?: PolicyChange;
+    };
+    result: ProjectSettings;
+  };
+}
+
 /** Client calls about one project. */
-export interface ProjectCallMap {
+export interface ProjectCallMap extends ProjectSettingsCallMap {
   'project.apply': { args: ProjectApply; result: ProjectApplyResult };
   /** `down`. Marks all objects of the project for removal; watch the project until it is empty. */
   'project.remove': {

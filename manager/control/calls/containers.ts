@@ -155,12 +155,14 @@ export const containerCalls: Pick<
   | 'container.rename'
   | 'container.update'
 > = {
-  'container.create': ({ store, newId, access }, value) => {
+  'container.create': ({ store, newId, access, clusterView }, value) => {
     const args = new Args('container.create', value);
     const spec = args.field('spec', serviceSpec);
     const volumes = args.field('volumes', array(volumeSpec));
-    checkServiceRights(access, spec);
-    for (const volume of volumes) checkVolumeRights(access, volume);
+    checkServiceRights(access, spec, clusterView);
+    for (const volume of volumes) {
+      checkVolumeRights(access, volume, clusterView, spec.project);
+    }
     return store.update('control', (tx) => create(tx, newId, { spec, volumes }));
   },
   'container.discard': async ({ store }, value) => {

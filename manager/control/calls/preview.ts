@@ -10,12 +10,14 @@ import type { ControlCalls } from '../context.js';
 import { dataCalls } from './data.js';
 import { nodeCalls } from './nodes.js';
 import { projectCalls } from './project.js';
+import { projectSettingsCalls } from './project-settings.js';
 import { resourceCalls } from './resources.js';
 import { rolloutCalls } from './rollout.js';
 import { serviceCalls } from './services.js';
 
 const planned: Pick<ControlCalls, PreviewableCall> = {
   ...projectCalls,
+  ...projectSettingsCalls,
   ...serviceCalls,
   ...rolloutCalls,
   ...nodeCalls,

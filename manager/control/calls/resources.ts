@@ -74,9 +74,9 @@ export const resourceCalls: Pick<
   | 'volume.remove'
 > = {
   'network.list': ({ store }) => Promise.resolve(store.view.list('networks')),
-  'network.create': ({ store, newId, access }, value) => {
+  'network.create': ({ store, newId, access, clusterView }, value) => {
     const spec = readSpec('network.create', value, networkSpec);
-    checkNetworkRights(access, spec);
+    checkNetworkRights(access, spec, clusterView);
     return store.update('control', (tx) => createNetwork(tx, newId, spec));
   },
   'network.remove': async ({ store }, value) => {
@@ -87,9 +87,9 @@ export const resourceCalls: Pick<
     return null;
   },
   'volume.list': ({ store }) => Promise.resolve(store.view.list('volumes')),
-  'volume.create': ({ store, newId, access }, value) => {
+  'volume.create': ({ store, newId, access, clusterView }, value) => {
     const spec = readSpec('volume.create', value, volumeSpec);
-    checkVolumeRights(access, spec);
+    checkVolumeRights(access, spec, clusterView);
     return store.update(
       'control',
       (tx) => tx.volumeByName(spec.name) ?? createVolume(tx, newId, spec),

@@ -3,7 +3,8 @@ import type { ExecOptions, MessageStream } from '../../common/protocol/worker-ca
 import { anything, decodeJson } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import { forwardMessages } from '../../transport/forward.js';
-import { requireNoPrivilege } from '../../access/client-access.js';
+import { requireHostRights } from '../../access/client-access.js';
+import { execPrivileges } from '../../access/privileges.js';
 import { Args } from '../args.js';
 import { readTaskRef } from '../calls/tasks.js';
 import { findCreatedTask, findRunningTask } from '../find.js';
@@ -91,7 +92,9 @@ function readExecOptions(value: unknown): ExecOptions {
 export const exec: ControlStreams['exec'] = async (context, args, client) => {
   const task = findRunningTask(context.store.view, readTaskRef(args));
   const options = readExecOptions(args.object('options'));
-  requireNoPrivilege(context.access, 'exec', options.privileged ? 'privileged' : undefined);
+  const { project } = task;
+  const rights = execPrivileges(options);
+  requireHostRights(context.access, { what: 'exec', project, rights }, context.store.view);
   const request = { kind: 'exec', taskId: task.id, options } as const;
   const opened = await context.workers.open(task.nodeId, request, client.signal);
   await pipe(context, client, { nodeId: task.nodeId, ...opened });

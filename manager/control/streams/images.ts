@@ -1,4 +1,4 @@
-import { buildPrivilege, requireNoPrivilege } from '../../access/client-access.js';
+import { requireBuildNetwork } from '../../access/client-access.js';
 import { orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
@@ -70,7 +70,7 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
   const query = args.field('query', orElse(buildParameters, {}));
   const { networkmode } = query;
   const networkMode = typeof networkmode === 'string' ? networkmode : JSON.stringify(networkmode);
-  requireNoPrivilege(context.access, 'build', buildPrivilege(networkMode));
+  requireBuildNetwork(context.access, networkMode);
   const request = {
     kind: 'build-image',
     query,

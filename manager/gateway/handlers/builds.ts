@@ -1,5 +1,5 @@
 import { pruneNodes } from '../engine/prune-nodes.js';
-import { accessOf, buildPrivilege, requireNoPrivilege } from '../../access/client-access.js';
+import { accessOf, requireBuildNetwork } from '../../access/client-access.js';
 import { adminCluster, deployCluster, deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { RouteHandler, Route } from '../context.js';
@@ -17,7 +17,7 @@ const build: RouteHandler = async (context, request) => {
   // The engine would also read parameters from a form in the body.
   const isForm = /form/iu.test(request.headers['content-type'] ?? '');
   const networkMode = isForm ? 'of a form' : request.query.get('networkmode');
-  requireNoPrivilege(accessOf(request.peer), 'build', buildPrivilege(networkMode));
+  requireBuildNetwork(accessOf(request.peer), networkMode);
   const node = workNode(context);
   const names = request.query.getAll('t').join(', ');
   await context.note(request.peer, 'image.build', names === '' ? 'no name' : `image ${names}`);

@@ -1,4 +1,5 @@
-import { accessOf, requireNoPrivilege } from '../../access/client-access.js';
+import { accessOf, requireHostRights } from '../../access/client-access.js';
+import { execPrivileges } from '../../access/privileges.js';
 import { deployVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ExecOptions } from '../../common/protocol/worker-calls.js';
@@ -49,8 +50,9 @@ const make: RouteHandler = async (context, { body, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireActive(item, 'exec');
   const options = readOptions(await body());
-  requireNoPrivilege(accessOf(peer), 'exec', options.privileged ? 'privileged' : undefined);
   const { project, service, slot } = item.task;
+  const rights = execPrivileges(options);
+  requireHostRights(accessOf(peer), { what: 'exec', project, rights }, context.store.view);
   await context.note(peer, 'exec', `project ${project}, service ${service}, index ${slot}`);
   return jsonResponse({ Id: context.execs.make(item, options).id }, 201);
 };

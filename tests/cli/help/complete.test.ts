@@ -20,3 +20,23 @@ test('the value of an option completes with its names or choices', async (t) => 
   t.deepEqual(await complete(['audit', '--follow', ''], source), ['operand']);
   t.deepEqual(await complete(['audit', '--c'], source), ['--client']);
 });
+
+const project = new Command('project').addCommand(
+  new Command('policy')
+    .argument('<project>')
+    .option('--allow-privileged', 'allow')
+    .addCommand(new Command('show').argument('[project]').option('--format <format>', 'format')),
+);
+const nested = {
+  ...source,
+  program: new Command('shoal').addCommand(project),
+  load: () => Promise.resolve(project),
+};
+
+test('subcommands complete through all levels, beside the names that a command takes', async (t) => {
+  t.deepEqual(await complete(['project', ''], nested), ['policy']);
+  t.deepEqual(await complete(['project', 'policy', ''], nested), ['show', 'operand']);
+  t.deepEqual(await complete(['project', 'policy', '--'], nested), ['--allow-privileged']);
+  t.deepEqual(await complete(['project', 'policy', 'show', ''], nested), ['operand']);
+  t.deepEqual(await complete(['project', 'policy', 'show', '--f'], nested), ['--format']);
+});

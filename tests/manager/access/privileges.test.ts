@@ -1,7 +1,9 @@
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
+import type { HostRight } from '../../../manager/access/privileges.js';
 import {
   containerPrivileges,
+  execPrivileges,
   networkPrivileges,
   objectsUsedBy,
   volumePrivileges,
@@ -12,10 +14,25 @@ import type { Json } from '../../../manager/common/model/meta.js';
 const plain = aServiceSpec('web').task.container;
 
 function ofHost(hostConfig: Readonly<Record<string, Json>>): readonly string[] {
-  return containerPrivileges({ ...plain, hostConfig });
+  return containerPrivileges({ ...plain, hostConfig }).map(describe);
 }
 
-const bind: MountSpec = {
+/** `field: what the policy must allow`. */
+function describe({ field, right }: HostRight): string {
+  if (right === undefined) return `${field}: admins only`;
+  const { kind, ...of } = right;
+  return [`${field}: ${kind}`, ...Object.values(of)].join(' ');
+}
+
+function ofMount(source: string): readonly string[] {
+  return containerPrivileges({ ...plain, mounts: [{ ...bind, source }] }).map(describe);
+}
+
+function ofVolume(driverOpts: Readonly<Record<string, string>>): readonly string[] {
+  return volumePrivileges({ driver: 'local', driverOpts }).map(describe);
+}
+
+const bind: Extract<MountSpec, { type: 'bind' }> = {
   type: 'bind',
   source: '/var/run/docker.sock',
   target: '/s',
@@ -31,56 +48,96 @@ test('a plain container with limits requests no right over its machine', (t) => 
   t.deepEqual(ofHost({ IpcMode: 'shareable', SecurityOpt: ['no-new-privileges:true'] }), []);
 });
 
-const attacks: readonly (readonly [name: string, hostConfig: Readonly<Record<string, Json>>])[] = [
-  ['Privileged', { Privileged: true }],
-  ['CapAdd', { CapAdd: ['SYS_ADMIN'] }],
-  ['Devices', { Devices: [{ PathOnHost: '/dev/sda' }] }],
-  ['DeviceRequests', { DeviceRequests: [{ Count: -1 }] }],
-  ['DeviceCgroupRules', { DeviceCgroupRules: ['b *:* rwm'] }],
-  ['PidMode "host"', { PidMode: 'host' }],
-  ['IpcMode "host"', { IpcMode: 'host' }],
-  ['UTSMode "host"', { UTSMode: 'host' }],
-  ['UsernsMode "host"', { UsernsMode: 'host' }],
-  ['CgroupnsMode "host"', { CgroupnsMode: 'host' }],
-  ['PidMode "container:db"', { PidMode: 'container:db' }],
-  ['PidMode ["host"]', { PidMode: ['host'] }],
-  ['SecurityOpt seccomp=unconfined', { SecurityOpt: ['seccomp=unconfined'] }],
-  ['SecurityOpt no-new-privileges:false', { SecurityOpt: ['no-new-privileges:false'] }],
-  ['CgroupParent', { CgroupParent: '/system.slice' }],
-  ['Runtime', { Runtime: 'other' }],
-  ['Binds', { Binds: ['/:/host'] }],
-  ['OomScoreAdj', { OomScoreAdj: -900 }],
-  ['NextYearsKey', { NextYearsKey: 'anything' }],
+const attacks: readonly (readonly [right: string, hostConfig: Readonly<Record<string, Json>>])[] = [
+  ['privileged: privileged', { Privileged: true }],
+  ['cap_add SYS_ADMIN: capability SYS_ADMIN', { CapAdd: ['SYS_ADMIN'] }],
+  ['cap_add SYS_ADMIN: capability SYS_ADMIN', { CapAdd: ['cap_sys_admin'] }],
+  ['cap_add: admins only', { CapAdd: [['SYS_ADMIN']] }],
+  ['devices: privileged', { Devices: [{ PathOnHost: '/dev/sda' }] }],
+  ['gpus: privileged', { DeviceRequests: [{ Count: -1 }] }],
+  ['device_cgroup_rules: privileged', { DeviceCgroupRules: ['b *:* rwm'] }],
+  ['pid host: host-namespaces', { PidMode: 'host' }],
+  ['ipc host: host-namespaces', { IpcMode: 'host' }],
+  ['uts host: host-namespaces', { UTSMode: 'host' }],
+  ['userns_mode host: host-namespaces', { UsernsMode: 'host' }],
+  ['cgroup host: host-namespaces', { CgroupnsMode: 'host' }],
+  ['pid container:db: admins only', { PidMode: 'container:db' }],
+  ['pid ["host"]: admins only', { PidMode: ['host'] }],
+  ['security_opt seccomp=unconfined: privileged', { SecurityOpt: ['seccomp=unconfined'] }],
+  [
+    'security_opt no-new-privileges:false: privileged',
+    { SecurityOpt: ['no-new-privileges:false', 'no-new-privileges'] },
+  ],
+  ['CgroupParent: admins only', { CgroupParent: '/system.slice' }],
+  ['Runtime: admins only', { Runtime: 'other' }],
+  ['Binds: admins only', { Binds: ['/:/host'] }],
+  ['oom_score_adj: privileged', { OomScoreAdj: -900 }],
+  ['NextYearsKey: admins only', { NextYearsKey: 'anything' }],
 ];
 
-for (const [name, hostConfig] of attacks) {
-  test(`${name} is a right over the machine`, (t) => {
-    t.deepEqual(ofHost(hostConfig), [name]);
+for (const [right, hostConfig] of attacks) {
+  test(`${JSON.stringify(hostConfig)} is a right over the machine`, (t) => {
+    t.deepEqual(ofHost(hostConfig), [right]);
   });
 }
 
 test('bind mounts, the machine’s network and privileged hooks are rights over the machine', (t) => {
   const privileged: ContainerSpec = {
     ...plain,
-    mounts: [bind],
+    mounts: [{ ...bind, source: '/srv/shop/../blog/' }],
     networkMode: { kind: 'host' },
     preStop: [{ command: ['id'], privileged: true, env: {} }],
   };
-  t.deepEqual(containerPrivileges(privileged), [
-    'bind mount of /var/run/docker.sock',
-    'network of the machine',
-    'privileged hook',
+  t.deepEqual(containerPrivileges(privileged).map(describe), [
+    'network_mode host: host-namespaces',
+    'privileged hook: privileged',
+    'volumes /srv/shop/../blog/: bind /srv/blog',
   ]);
+  t.deepEqual(execPrivileges({ privileged: true }).map(describe), ['privileged: privileged']);
+  t.deepEqual(execPrivileges({ privileged: false }), []);
+});
+
+test('a path to the socket of an engine is a right of its own, also through its folders', (t) => {
+  for (const socket of ['/var/run/docker.sock', '/run/docker.sock', '/run//x/../docker.sock']) {
+    t.deepEqual(ofMount(socket), [`volumes ${socket}: engine-socket`]);
+  }
+  t.deepEqual(ofMount('/run/containerd/containerd.sock'), [
+    'volumes /run/containerd/containerd.sock: engine-socket',
+  ]);
+  for (const folder of ['/', '/run', '/var', '/var/run']) {
+    t.deepEqual(ofMount(folder), [
+      `volumes ${folder}: bind ${folder}`,
+      `volumes ${folder}: engine-socket`,
+    ]);
+  }
+  t.deepEqual(ofMount('/run/docker.sock.d'), [
+    'volumes /run/docker.sock.d: bind /run/docker.sock.d',
+  ]);
+  t.deepEqual(ofMount('C:\\data'), ['volumes C:\\data: admins only']);
 });
 
 test('volumes that mount devices and networks of the machine are rights over it', (t) => {
   const etc = { type: 'none', o: 'bind', device: '/etc' };
-  t.deepEqual(volumePrivileges({ driver: 'local', driverOpts: etc }), [
-    'driver options device, o, type',
+  t.deepEqual(ofVolume(etc), ['driver_opts device /etc: bind /etc']);
+  t.deepEqual(ofVolume({ ...etc, o: 'ro,rbind' }), ['driver_opts device /etc: bind /etc']);
+  const others: readonly Readonly<Record<string, string>>[] = [
+    { ...etc, type: 'nfs' },
+    { ...etc, o: 'addr=10.0.0.1' },
+    { ...etc, o: 'bind,suid' },
+    { ...etc, device: '/srv/shop/../../etc' },
+    { ...etc, size: '1g' },
+    { type: 'ext4', device: '/dev/sda1' },
+  ];
+  for (const options of others)
+    t.regex(ofVolume(options)[0] ?? '', /^driver_opts .*: admins only$/u);
+  t.deepEqual(ofVolume({ type: 'tmpfs', device: 'tmpfs' }), []);
+  t.deepEqual(volumePrivileges({ driver: 'plugin', driverOpts: {} }).map(describe), [
+    'driver plugin: admins only',
   ]);
-  t.deepEqual(volumePrivileges({ driver: 'plugin', driverOpts: {} }), ['driver plugin']);
   t.deepEqual(volumePrivileges({ driver: '', driverOpts: {} }), []);
-  t.deepEqual(networkPrivileges({ driver: 'macvlan' }), ['driver macvlan']);
+  t.deepEqual(networkPrivileges({ driver: 'macvlan' }).map(describe), [
+    'driver macvlan: admins only',
+  ]);
   t.deepEqual(networkPrivileges({ driver: 'bridge' }), []);
 });
 

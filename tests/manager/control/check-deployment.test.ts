@@ -1,7 +1,8 @@
 import test from 'ava';
-import { aNetwork, aService, aServiceSpec } from '../../../fixtures/cluster/build.js';
+import { aNetwork, aService, aServiceSpec, aVolume } from '../../../fixtures/cluster/build.js';
 import { isForbidden } from '../../../manager/common/base/errors.js';
 import type { ClientAccess } from '../../../manager/common/model/trust/client.js';
+import { closedPolicy } from '../../../manager/common/model/trust/project-policy.js';
 import type { ProjectApply } from '../../../manager/common/protocol/project-calls.js';
 import { checkDeployment } from '../../../manager/control/check-deployment.js';
 import type { StoreView } from '../../../manager/store/store.js';
@@ -74,9 +75,36 @@ test('a deployer is refused rights over machines in one line', async (t) => {
   });
   t.is(
     error.message,
-    'service web: requests rights over its machine (CapAdd; Privileged), and client ci is not an admin',
+    'service web: cap_add ALL, privileged: requests rights over its machine, and client ci is not an admin; an admin can allow it with "shoal project policy shop --allow-capability ALL --allow-privileged"',
   );
   t.notThrows(() => {
     checkDeployment(admin, input, view);
   });
+});
+
+test('a policy allows its own project only what it names, for services and volumes', async (t) => {
+  const store = await openTestStore();
+  const policy = { ...closedPolicy, privileged: true, bindPaths: ['/srv/shop'] };
+  await store.update('control', (tx) => tx.create('projects', { id: 'shop', policy }));
+  const apply = (project: string, device: string): ProjectApply => {
+    const spec = aServiceSpec('web', { project });
+    const container = { ...spec.task.container, hostConfig: { Privileged: true } };
+    const driverOpts = { type: 'none', o: 'bind', device };
+    const volume = { ...aVolume('data').spec, project, driverOpts };
+    const services = [{ ...spec, task: { ...spec.task, container } }];
+    return { ...anApply({ services }), project, volumes: [volume] };
+  };
+  const deployer = { ...ci, projects: [] };
+  const check = (project: string, device: string) => () => {
+    checkDeployment(deployer, apply(project, device), store.view);
+  };
+  t.notThrows(check('shop', '/srv/shop/data'));
+  t.regex(
+    t.throws(check('blog', '/srv/shop/data')).message,
+    /^service web: privileged: .*policy blog/u,
+  );
+  t.regex(
+    t.throws(check('shop', '/srv/shopping')).message,
+    /^volume data: driver_opts device \/srv\/shopping: .*--allow-bind \/srv\/shopping"$/u,
+  );
 });

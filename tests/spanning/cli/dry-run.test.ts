@@ -6,6 +6,7 @@ import { aNetwork, aVolume } from '../../../fixtures/cluster/build.js';
 import { allCommands } from '../../../fixtures/docs/command-tree.js';
 import type { ConfigId, SecretId } from '../../../manager/common/model/ids.js';
 import type { CallPreview, ManagerInfo } from '../../../manager/common/protocol/control.js';
+import { closedPolicy } from '../../../manager/common/model/trust/project-policy.js';
 import { demo, objects } from '../../helpers/fakes/demo-project.js';
 import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
 import { StreamingCluster } from '../../helpers/fakes/streaming-cluster.js';
@@ -65,6 +66,7 @@ function planningCluster(): FakeCluster {
     'config.list': () => [{ ...tls, id: 'c1' as ConfigId, data: 'eA==' }],
     'task.top': () => ({ titles: ['PID'], processes: [['1']] }),
     'project.others': () => [],
+    'project.settings': () => [{ project: 'demo', policy: closedPolicy }],
     'image.find': () => [],
     'task.stat-path': () => ({ name: 'tmp', isFolder: true }),
     'project.apply': () => ({
@@ -121,13 +123,21 @@ const changing: readonly (readonly [readonly string[], RegExp])[] = [
   [['secret', 'rm', 'tls'], /replicas/u],
   [['config-object', 'create', 'n', 'compose.yaml'], /replicas/u],
   [['config-object', 'rm', 'tls'], /replicas/u],
+  [['project', 'policy', 'demo', '--allow-privileged'], /replicas/u],
+  [['project', 'policy', 'reset', 'demo'], /replicas/u],
   [
     ['node', 'update', '--availability', 'drain', 'node-1'],
     /^container demo-web-1: stop on node-1/mu,
   ],
 ];
 
-const harmless = new Set(['preview', 'image.find', 'task.stat-path', 'project.others']);
+const harmless = new Set([
+  'preview',
+  'project.settings',
+  'image.find',
+  'task.stat-path',
+  'project.others',
+]);
 
 for (const [words, shown] of changing) {
   for (const argv of [
@@ -163,10 +173,10 @@ function insertFlag(words: readonly string[]): readonly string[] {
 
 /** The words that name the command. */
 function pathOf(words: readonly string[]): readonly string[] {
-  const isGroup = commands.some(
-    ({ path, command }) => path === words[0] && command.commands.length > 0,
+  const length = [1, 2, 3].findLast((count) =>
+    commands.some(({ path }) => path === words.slice(0, count).join(' ')),
   );
-  return words.slice(0, isGroup ? 2 : 1);
+  return words.slice(0, length ?? 1);
 }
 
 test('a dry run shows the warnings of the command', async (t) => {
@@ -198,6 +208,7 @@ const reading: readonly (readonly [words: readonly string[], code: number])[] = 
   [['node', 'inspect', 'node-1'], 0],
   [['node', 'ls'], 0],
   [['port', 'web', '3000'], 0],
+  [['project', 'policy', 'show'], 0],
   [['ps'], 0],
   [['secret', 'inspect', 'tls'], 0],
   [['secret', 'ls'], 0],
@@ -227,7 +238,9 @@ for (const [words, code] of reading) {
 
 const unplannable = ['node', 'rm', '-f', 'node-1'];
 
-const leaves = commands.filter(({ command }) => command.commands.length === 0);
+const leaves = commands.filter(
+  ({ command }) => command.commands.length === 0 || command.registeredArguments.length > 0,
+);
 const offersDryRun = ({ command }: (typeof leaves)[number]): boolean =>
   command.options.some(({ long }) => long === '--dry-run');
 

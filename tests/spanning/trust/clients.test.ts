@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
-import { isAppError, isForbidden } from '../../../manager/common/base/errors.js';
+import { isAppError, isForbidden, messageOf } from '../../../manager/common/base/errors.js';
 import type { ClientRole } from '../../../manager/common/model/trust/client.js';
 import { certificateFingerprint } from '../../../manager/common/pki/pki-peer.js';
 import { createPrivateKey, createRequest } from '../../../manager/common/pki/pki.js';
@@ -104,6 +104,59 @@ test('a deployer creates no privileged container and no volume of the machine', 
     t.true(isForbidden(refused));
     t.regex(refused.message, /requests rights over its machine/u);
   }
+});
+
+test('a project policy opens both ways in for its own deployers, until it is reset', async (t) => {
+  const manager = await start(t);
+  const ci = await client(manager, 'ci', 'deploy');
+  const docker = new DockerApi(t, manager.port, ci);
+  const service = (project: string, source: string): ReturnType<typeof aServiceSpec> => {
+    const spec = aServiceSpec('web', { project });
+    const mount = { type: 'bind', target: '/d', readOnly: false, createHostPath: true } as const;
+    const container = { ...spec.task.container, mounts: [{ ...mount, source }] };
+    return { ...spec, task: { ...spec.task, container } };
+  };
+  const binds = (project: string, path: string): Promise<unknown> => {
+    const services = [service(project, path)];
+    return manager.call('project.apply', { ...anApply({ services }), project }, ci);
+  };
+  const create = async (path: string): Promise<string> => {
+    const Labels = { 'com.docker.compose.project': 'shop' };
+    const DriverOpts = { type: 'none', o: 'bind', device: path };
+    const made = await docker.request('POST', '/volumes/create', {
+      Name: 'data',
+      DriverOpts,
+      Labels,
+    });
+    const spec = { ...service('shop', path), name: 'shop_one', service: 'one' };
+    const container = manager.call('container.create', { spec, volumes: [] }, ci);
+    return `${made.status} ${await container.catch(messageOf)}`;
+  };
+  t.regex(
+    (await t.throwsAsync(binds('shop', '/srv/shop'))).message,
+    /^service web: volumes \/srv/u,
+  );
+  t.regex(
+    await create('/srv/shop'),
+    /^403 service one: .*project policy shop --allow-bind \/srv\/shop/u,
+  );
+  const allow = { bindPaths: ['/srv//shop/'] };
+  t.true(
+    isForbidden(
+      await t.throwsAsync(manager.call('project.set-policy', { project: 'shop', allow }, ci)),
+    ),
+  );
+  const { policy } = await manager.call('project.set-policy', { project: 'shop', allow });
+  t.deepEqual(policy.bindPaths, ['/srv/shop']);
+  t.deepEqual(await manager.call('project.settings', {}, ci), [{ project: 'shop', policy }]);
+  await t.notThrowsAsync(binds('shop', '/srv/shop/../shop/data'));
+  await t.throwsAsync(binds('shop', '/srv/shop/../blog'), { message: /--allow-bind \/srv\/blog/u });
+  await t.throwsAsync(binds('blog', '/srv/shop'), { message: /project policy blog --allow-bind/u });
+  t.regex(await create('/srv/shop/data'), /^201 \w+$/u);
+  const reset = await manager.call('project.set-policy', { project: 'shop', reset: true });
+  t.deepEqual(reset.policy.bindPaths, []);
+  t.deepEqual(await manager.call('project.settings', {}), []);
+  await t.throwsAsync(binds('shop', '/srv/shop'), { message: /--allow-bind \/srv\/shop/u });
 });
 
 test('a removed client is refused at once and its open streams end, also forwarded ones', async (t) => {
