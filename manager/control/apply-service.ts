@@ -10,6 +10,7 @@ import type { Task } from '../common/model/task.js';
 import type { AppliedChange, ProjectApply } from '../common/protocol/project-calls.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { isOutdated, setStopTimeout } from './stop-timeout.js';
+import { composeContainers, takeOver } from './take-over.js';
 
 export interface ApplyContext {
   /** Undefined for a dry run: the changes are returned, nothing is written. */
@@ -18,12 +19,35 @@ export interface ApplyContext {
   readonly newId: NewId;
 }
 
-/** Creates, updates, starts or keeps one service to match its wanted spec. */
+type ApplyInput = Pick<
+  ProjectApply,
+  'keepReplicas' | 'forceRecreate' | 'renewVolumes' | 'timeoutMs'
+>;
+
+/**
+ * Creates, updates, starts or keeps one service to match its wanted spec. Containers that docker
+ * compose created for it become its own.
+ */
 export function applyService(
   context: ApplyContext,
   wanted: ServiceSpec,
-  input: Pick<ProjectApply, 'keepReplicas' | 'forceRecreate' | 'renewVolumes' | 'timeoutMs'>,
+  input: ApplyInput,
 ): AppliedChange {
+  const { tx, view } = context;
+  const containers = composeContainers(view, wanted);
+  const change = applySpec(context, wanted, input);
+  if (containers.length === 0) return change;
+  const service = tx?.serviceByName(wanted.name);
+  if (tx !== undefined && service !== undefined) {
+    const isForced = input.forceRecreate.includes(wanted.service);
+    takeOver(tx, service, { containers, isForced });
+    if (service.spec.held !== true) restartEndedTasks(context, service, shouldRunAgain(service));
+  }
+  const names = containers.map(({ spec }) => spec.task.container.containerName ?? spec.name);
+  return { ...change, action: 'updated', cause: `takes over ${names.join(', ')}` };
+}
+
+function applySpec(context: ApplyContext, wanted: ServiceSpec, input: ApplyInput): AppliedChange {
   const known = context.view.serviceByName(wanted.name);
   const spec = specToApply(context, known, wanted, input);
   const force = input.forceRecreate.includes(wanted.service);

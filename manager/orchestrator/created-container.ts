@@ -1,3 +1,4 @@
+import { clientSlot } from '../common/model/compose-container.js';
 import { currentTask, isNodeLost, isShuttingDown, isWanted } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
@@ -7,8 +8,6 @@ import { reconcileRemoval } from './replicated.js';
 import type { ServiceSnapshot, WantedSlot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
 import type { TaskChange } from './task-change.js';
-
-const slot: WantedSlot = { slot: 1, mayFill: true };
 
 /**
  * Decides about a container that a client created through the Docker API: it is placed once and
@@ -27,7 +26,7 @@ export function reconcileCreated(snapshot: ServiceSnapshot): readonly TaskChange
     changes.flatMap((change) => (change.kind === 'desire' ? [change.taskId] : [])),
   );
   const surplusCause = 'the container has one slot';
-  return [...reap(snapshot, new Set([slot.slot]), { ending, surplusCause }), ...changes];
+  return [...reap(snapshot, new Set([clientSlot(spec)]), { ending, surplusCause }), ...changes];
 }
 
 /** Whether the newest run of the container is over. */
@@ -47,6 +46,7 @@ function run(tasks: readonly Task[], snapshot: ServiceSnapshot): readonly TaskCh
     return isTerminal(current.status.state) ? [] : startWhenGateOpens(current, snapshot);
   }
   const [last] = tasks;
+  const slot: WantedSlot = { slot: clientSlot(snapshot.service.spec), mayFill: true };
   if (last === undefined) return [createTask(slot, snapshot, { cause: 'it was created' })];
   if (isShuttingDown(last) || last.status.containerId === undefined) return [];
   if (isNodeLost(nodeOf(last, snapshot))) return [];

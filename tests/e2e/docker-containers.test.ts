@@ -89,6 +89,17 @@ machineTest('docker compose runs a project and removes it', async (t) => {
   const before = await docker('ps', '-q', '--no-trunc');
   await compose('up', '-d');
   t.is(await docker('ps', '-q', '--no-trunc'), before, 'a second up changes nothing');
+  const rows = await cluster.ps([], folder);
+  t.deepEqual(rows.map(({ Service }) => Service).sort(), ['db', 'web', 'web']);
+  await cluster.output(['up', '-d'], folder);
+  t.is(await docker('ps', '-q', '--no-trunc'), before, 'shoal up takes the containers over');
+  t.regex(await cluster.output(['explain', 'web'], folder), /^service web: 2 desired, 2 running/u);
+  await compose('up', '-d');
+  t.is(await docker('ps', '-q', '--no-trunc'), before, 'docker compose finds them up to date');
+  await compose('up', '-d', '--scale', 'web=3');
+  const scaled = (await docker('ps', '-q', '--no-trunc')).split('\n');
+  t.is(scaled.length, 4);
+  t.true(before.split('\n').every((id) => scaled.includes(id)));
   await compose('down', '-v');
   t.is(await docker('ps', '-aq'), '');
   t.is(await docker('network', 'ls', '-q', '--filter', 'name=stock'), '');

@@ -19,10 +19,18 @@ export function explainCommand(cli: Cli): Command {
     .action(async (services: string[]) => {
       const view = await viewProject(cli, services);
       for (const name of serviceNames(view, services)) {
-        const service = view.services.find(({ spec }) => spec.service === name);
+        const service = asOne(view.services.filter(({ spec }) => spec.service === name));
         if (service !== undefined) cli.stdout.write(explain(view, service, cli.now()));
       }
     });
+}
+
+/** Services with the same key as one: each container that docker compose created is one of them. */
+function asOne(services: readonly Service[]): Service | undefined {
+  const first = services.find(({ spec }) => !spec.halted) ?? services[0];
+  if (first === undefined || services.length === 1) return first;
+  const replicas = services.filter(({ spec }) => !spec.halted).length;
+  return { ...first, spec: { ...first.spec, mode: { kind: 'replicated', replicas } } };
 }
 
 /**

@@ -38,7 +38,7 @@ export function containerLabels(
 ): Labels {
   const { volumesRenewedAt } = task.spec.container;
   return {
-    ...descriptionOf(task, imageId),
+    ...descriptionLabels(task, imageId),
     [clusterLabel]: owner.clusterId,
     'io.shoal.node': owner.nodeId,
     [taskLabel]: task.id,
@@ -51,7 +51,7 @@ export function containerLabels(
 }
 
 /** The service's and docker compose's labels; a client's container has only those of its client. */
-function descriptionOf(
+export function descriptionLabels(
   task: Pick<Task, 'project' | 'service' | 'slot' | 'spec' | 'configHash'>,
   imageId: string,
 ): Labels {

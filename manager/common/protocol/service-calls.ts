@@ -14,6 +14,8 @@ export interface ServiceCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      /** Restricts the call to these services: several may have the same key. */
+      readonly serviceIds?: readonly string[];
       readonly halted: boolean;
       readonly timeoutMs?: number;
     };
@@ -24,6 +26,7 @@ export interface ServiceCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      readonly serviceIds?: readonly string[];
       /** Restarts only the named services. */
       readonly noDependents?: boolean;
       /** Restricts the call to these tasks of the named services; dependents are not restarted. */
@@ -36,6 +39,7 @@ export interface ServiceCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      readonly serviceIds?: readonly string[];
       /** Restricts the call to these tasks. */
       readonly taskIds?: readonly string[];
       readonly signal: string;
@@ -46,6 +50,7 @@ export interface ServiceCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      readonly serviceIds?: readonly string[];
       /** Restricts the call to these tasks. */
       readonly taskIds?: readonly string[];
       readonly paused: boolean;
@@ -83,12 +88,12 @@ export interface ServiceCallMap {
     args: { readonly spec: ServiceSpec; readonly volumes: readonly VolumeSpec[] };
     result: string;
   };
+  /** Removes the service that a failed `container.create` has left, with its container. */
+  'container.discard': { args: { readonly serviceId: string }; result: null };
   /**
    * Removes a task's container. A client's container is gone for good; the container of another
    * service is replaced. Throws `conflict` for a running container without `force`.
    */
-  /** Removes the service that a failed `container.create` has left, with its container. */
-  'container.discard': { args: { readonly serviceId: string }; result: null };
   'container.remove': {
     args: { readonly taskId: string; readonly force: boolean };
     result: null;

@@ -3,13 +3,9 @@ import type { PlacedTask } from '../../common/model/running-task.js';
 import type { Transaction } from '../../store/store.js';
 import { restartEndedTasks } from '../apply-service.js';
 import type { Args } from '../args.js';
-import { findServices } from '../find.js';
+import type { Selection } from '../find.js';
+import { findSelected } from '../find.js';
 import { setStopTimeout } from '../stop-timeout.js';
-
-export interface Selection {
-  readonly project: string;
-  readonly services: readonly string[];
-}
 
 /** Stops or starts services. */
 export function halt(
@@ -18,7 +14,7 @@ export function halt(
   halted: boolean,
   timeoutMs?: number,
 ): void {
-  for (const service of findServices(tx, selection.project, selection.services)) {
+  for (const service of findSelected(tx, selection)) {
     if (halted) setStopTimeout(tx, service, timeoutMs);
     else restartEndedTasks({ tx, view: tx }, service);
     const { held, ...spec } = service.spec;

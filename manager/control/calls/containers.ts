@@ -1,5 +1,6 @@
 import { array, optional } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
+import { composePlace } from '../../common/model/compose-container.js';
 import type { ServiceId, TaskId } from '../../common/model/ids.js';
 import type { VolumeSpec } from '../../common/model/network.js';
 import type { Service, ServiceSpec } from '../../common/model/service.js';
@@ -11,6 +12,7 @@ import type { StoreView, Transaction } from '../../store/store.js';
 import { createVolume } from '../apply-project.js';
 import { addService } from '../apply-service.js';
 import { Args } from '../args.js';
+import { releaseService } from '../release.js';
 import { checkServiceRights, checkVolumeRights } from '../check-deployment.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { setStopTimeout } from '../stop-timeout.js';
@@ -56,7 +58,10 @@ function create(
   newId: CallContext['newId'],
   { spec, volumes }: { readonly spec: ServiceSpec; readonly volumes: readonly VolumeSpec[] },
 ): ServiceId {
-  requireFreeName(tx, spec.service);
+  const { labels, containerName = spec.service } = spec.task.container;
+  requireFreeName(tx, containerName);
+  const place = composePlace(labels);
+  if (place !== undefined) releaseService(tx, newId, place);
   for (const { network } of spec.task.networks) {
     const known = tx.networkByName(network);
     if (known !== undefined && !known.removing) continue;
@@ -116,7 +121,8 @@ function rename(tx: Transaction, taskId: string, name: string): void {
   requireFreeName(tx, name);
   const { spec } = service;
   const container = { ...spec.task.container, containerName: name };
-  const named = { name: `${spec.project}_${name}`, service: name };
+  const key = composePlace(container.labels)?.service ?? name;
+  const named = { name: `${spec.project}_${name}`, service: key };
   tx.put('services', {
     ...service,
     spec: { ...spec, ...named, task: { ...spec.task, container } },
@@ -127,7 +133,7 @@ function rename(tx: Transaction, taskId: string, name: string): void {
       ...attachment,
       aliases: attachment.aliases.map(swap),
     }));
-    tx.put('tasks', { ...each, service: name, containerName: name, attachments });
+    tx.put('tasks', { ...each, service: key, containerName: name, attachments });
   }
 }
 

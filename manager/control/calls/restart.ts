@@ -10,7 +10,7 @@ import type { StoreView } from '../../store/store.js';
 import { waitUntil } from '../../store/wait-until.js';
 import { Args } from '../args.js';
 import type { CallContext } from '../context.js';
-import { findServices, runningTasks } from '../find.js';
+import { findServices, runningTasks, findSelected } from '../find.js';
 import { forEachTask, halt, selectTasks } from './act-on-tasks.js';
 
 /** Added to the stop timeout and the hooks' deadlines of a restart. */
@@ -29,14 +29,15 @@ export async function restart(context: CallContext, value: unknown): Promise<nul
   const project = args.text('project');
   const timeoutMs = args.count('timeoutMs');
   const { view } = context.store;
-  const selected = findServices(view, project, args.texts('services'));
+  const [services, serviceIds] = [args.texts('services'), args.texts('serviceIds')];
+  const selected = findSelected(view, { project, services, serviceIds });
   const alone = args.flag('noDependents') || args.texts('taskIds').length > 0;
   const layers = alone ? [selected] : restartLayers(addDependents(view, project, selected));
   for (const [index, layer] of layers.entries()) {
     const tasks = selectTasks(args, runningTasks(view, layer));
     await context.store.update('control', (tx) => {
-      const keys = layer.filter((each) => selected.includes(each)).map(({ spec }) => spec.service);
-      if (keys.length > 0) halt(tx, { project, services: keys }, false);
+      const chosen = layer.filter((each) => selected.includes(each)).map(({ id }) => id);
+      if (chosen.length > 0) halt(tx, { project, services: [], serviceIds: chosen }, false);
     });
     await forEachTask(tasks, 'restart', (task) => restartTask(context, task, timeoutMs));
     const followers = layers.slice(index + 1).flat();

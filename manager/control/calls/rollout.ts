@@ -5,11 +5,12 @@ import { missingReference } from '../../store/references.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
-import { findServices } from '../find.js';
+import { findServices, requireManaged } from '../find.js';
 
 /** Replaces all tasks of the services without a spec change, as a rolling update. */
 function roll(tx: Transaction, services: readonly Service[]): readonly string[] {
   for (const service of services) {
+    requireManaged(service, 'replaced');
     if (service.spec.halted) {
       throw new AppError(
         'conflict',

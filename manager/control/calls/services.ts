@@ -4,8 +4,8 @@ import { isTerminal } from '../../common/model/task-state.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
-import { findService, findServices, runningTasks } from '../find.js';
-import type { Selection } from './act-on-tasks.js';
+import type { Selection } from '../find.js';
+import { findService, findServices, requireManaged, runningTasks, findSelected } from '../find.js';
 import { forEachTask, halt, selectTasks } from './act-on-tasks.js';
 import { restart } from './restart.js';
 
@@ -13,7 +13,10 @@ const maxReplicas = 10_000;
 const killDeadlineMs = 15_000;
 
 function readSelection(args: Args): Selection {
-  return { project: args.text('project'), services: args.texts('services') };
+  return {
+    ...{ project: args.text('project'), services: args.texts('services') },
+    serviceIds: args.texts('serviceIds'),
+  };
 }
 
 function scale(
@@ -23,6 +26,7 @@ function scale(
 ): void {
   for (const [key, count] of Object.entries(withPodMembers(tx, project, replicas))) {
     const service = findService(tx, project, key);
+    requireManaged(service, 'scaled');
     if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > maxReplicas) {
       throw new AppError(
         'invalid',
@@ -106,7 +110,7 @@ async function pause(context: CallContext, value: unknown): Promise<null> {
  */
 function clean(tx: Transaction, selection: Selection): readonly string[] {
   const removed: string[] = [];
-  for (const service of findServices(tx, selection.project, selection.services)) {
+  for (const service of findSelected(tx, selection)) {
     const tasks = tx.tasksOfService(service.id);
     const ended = tasks.filter(
       (task) => isTerminal(task.status.state) && task.desired !== 'remove',

@@ -1,5 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
 import { hashOf } from '../../common/base/canonical.js';
+import { composePlace } from '../../common/model/compose-container.js';
 import type {
   ContainerSpec,
   EngineRestart,
@@ -46,14 +47,16 @@ export function toService({ body, name, platform }: ContainerRequest, view: Stor
   const networks = planAttachments(body, view, resolve);
   const { mounts, volumes } = planMounts(host);
   const project = body.Labels?.[projectLabel] ?? '';
+  const place = composePlace(body.Labels ?? {});
   const ties = sharedWith(host, resolve);
   const owner = project === '' ? defaultProject : project;
   return {
     volumes,
     spec: {
-      ...{ name: `${owner}_${name}`, project: owner, service: name, labels: {} },
+      ...{ name: `${owner}_${name}`, project: owner, service: place?.service ?? name, labels: {} },
       ...{ mode: { kind: 'replicated', replicas: 1 }, dependsOn: [], endpointMode: 'dnsrr' },
-      ...{ halted: false, held: true, configHash: hashOf(body).slice(0, 32) },
+      ...{ halted: false, held: true },
+      configHash: place?.configHash ?? hashOf(body).slice(0, 32),
       task: {
         container: {
           ...containerOf(body, host),

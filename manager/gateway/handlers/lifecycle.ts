@@ -27,13 +27,23 @@ const pauseMs = 10_000;
 /** Deadline of a killed process to end, as on the Docker Engine. */
 const killMs = 10_000;
 
+/** Selects the service of a task; containers of docker compose share their service's key. */
+function serviceOfTask({ project, service, serviceId }: Task): {
+  readonly project: string;
+  readonly services: readonly string[];
+  readonly serviceIds: readonly string[];
+} {
+  return { project, services: [service], serviceIds: [serviceId] };
+}
+
 /** Selects a single container of its service. */
 function selectOnly({ task }: PlacedContainer): {
   readonly project: string;
   readonly services: readonly string[];
+  readonly serviceIds: readonly string[];
   readonly taskIds: readonly string[];
 } {
-  return { project: task.project, services: [task.service], taskIds: [task.id] };
+  return { ...serviceOfTask(task), taskIds: [task.id] };
 }
 
 /** Stop timeout from `t` (seconds), in ms. */
@@ -114,8 +124,7 @@ const stop: RouteHandler = async (context, request, reference = '') => {
   if (isOwn(item) && task.status.state !== 'running') return notModified;
   serviceOf(context, item, 'stop');
   const grace = graceOf(request);
-  const { project, service } = task;
-  const haltArgs = { project, services: [service], halted: true, ...grace };
+  const haltArgs = { ...serviceOfTask(task), halted: true, ...grace };
   await context.control('service.halt', haltArgs, request);
   const { stopGraceMs = defaultStopGraceMs } = task.spec.container;
   const waitMs = (grace.timeoutMs ?? stopGraceMs) + stopSlackMs;
@@ -144,7 +153,7 @@ const start: RouteHandler = async (context, request, reference = '') => {
       `container ${task.containerName}: has exited and its service is not stopped; use "shoal up --force-recreate ${task.service}"`,
     );
   }
-  const haltArgs = { project: task.project, services: [task.service], halted: false };
+  const haltArgs = { ...serviceOfTask(task), halted: false };
   await context.control('service.halt', haltArgs, request);
   const isDone = (): boolean =>
     store.view
@@ -182,8 +191,7 @@ async function startOwn(
     last = now;
     return now.status.state === 'running' || isTerminal(now.status.state);
   };
-  const { project, service } = task;
-  const haltArgs = { project, services: [service], halted: false };
+  const haltArgs = { ...serviceOfTask(task), halted: false };
   await context.control('service.halt', haltArgs, request);
   const what = `${task.containerName} to start`;
   await waitForState(context, request, { isDone, waitMs: startMs, what });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { composeLabels } from '../../../helpers/stores/compose-containers.js';
 import { decodeCreateBody } from '../../../../manager/gateway/create/create-body.js';
 import type { CreatePlan } from '../../../../manager/gateway/create/to-service.js';
 import { restartOf, toService } from '../../../../manager/gateway/create/to-service.js';
@@ -37,6 +38,11 @@ test("docker compose's project label is the project", (t) => {
   const { spec } = plan({ Labels: { 'com.docker.compose.project': 'shop' } });
   t.is(spec.project, 'shop');
   t.is(spec.name, 'shop_web');
+});
+
+test("docker compose's labels make the container one of its service", (t) => {
+  const { spec } = plan({ Labels: composeLabels(2, 'hash') });
+  t.like(spec, { project: 'demo', service: 'api', name: 'demo_web', configHash: 'hash' });
 });
 
 test('an unset command inherits the image, an empty entrypoint clears it, one word is a list', (t) => {
