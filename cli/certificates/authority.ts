@@ -24,8 +24,6 @@ export const clusterAuthorityDays = 1825;
 
 /** The user's CA, created on first use. */
 export interface UserAuthority extends KeyPair {
-  /** The CA with path length 0 for engines: certificates of intermediate CAs are rejected. */
-  readonly engineAnchor: string;
   /** The user's name in certificates. */
   readonly user: string;
 }
@@ -34,21 +32,21 @@ async function readPair(store: MachineStore): Promise<UserAuthority | undefined>
   const read = async (file: string): Promise<string> =>
     readFile(join(store.certsFolder, file), 'utf8');
   try {
-    const [cert, key, engineAnchor] = await Promise.all([
+    const [cert, key] = await Promise.all([
       read('ca.pem'),
       read('ca-key.pem'),
-      read('engine-ca.pem'),
       read('cert.pem'),
       read('key.pem'),
     ]);
-    return { cert, key, engineAnchor, user: userName() };
+    return { cert, key, user: localUserName() };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function userName(): string {
+/** The user's name in certificates. */
+export function localUserName(): string {
   try {
     return userInfo().username;
   } catch {
@@ -58,7 +56,7 @@ function userName(): string {
 
 /** Writes keys before certificates, so that an interrupted run is completed, not used. */
 async function createFiles(store: MachineStore, now: Date): Promise<UserAuthority> {
-  const user = userName();
+  const user = localUserName();
   const write = async (file: string, text: string, mode: number): Promise<void> =>
     writeFileAtomic(join(store.certsFolder, file), text, mode);
   const [key, clientKey] = await Promise.all([createPrivateKey(), createPrivateKey()]);
@@ -69,14 +67,12 @@ async function createFiles(store: MachineStore, now: Date): Promise<UserAuthorit
   };
   const validity = validityFor(now, authorityDays);
   const cert = await createAuthority({ key, subject, validity, pathLength: 1 });
-  const engineAnchor = await createAuthority({ key, subject, validity, pathLength: 0 });
   const client = await signClient({ cert, key }, { key: clientKey, user, now });
   await write('ca-key.pem', key, 0o600);
   await write('key.pem', clientKey, 0o600);
-  await write('engine-ca.pem', engineAnchor, 0o644);
   await write('cert.pem', client, 0o644);
   await write('ca.pem', cert, 0o644);
-  return { cert, key, engineAnchor, user };
+  return { cert, key, user };
 }
 
 /** True if the user's client certificate is in the last third of its lifetime. */

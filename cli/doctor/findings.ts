@@ -18,6 +18,8 @@ export interface ProbedMachine {
   readonly failure?: string;
   /** Whether the engine's port accepts connections from this computer; undefined if not tried. */
   readonly enginePort?: { readonly port: number; readonly open: boolean };
+  /** Id of the CA that the engine should trust for clients of its port. */
+  readonly engineAnchor?: string;
   /** Local time of the probe, ms since the epoch. */
   readonly askedAtMs?: number;
   /** Networks that the machine's engine refuses to remove, with the problem and its remedy. */
@@ -46,9 +48,10 @@ export function diagnose(machines: readonly ProbedMachine[]): readonly Finding[]
 type Report = (level: Finding['level'], problem: string, remedy: string) => Finding;
 
 function machineFindings(
-  { name, facts, failure, enginePort, pairs = [], stuckNetworks = [], askedAtMs }: ProbedMachine,
+  machine: ProbedMachine,
   names: ReadonlyMap<string, string>,
 ): readonly Finding[] {
+  const { name, facts, failure, enginePort, pairs = [], stuckNetworks = [], askedAtMs } = machine;
   const report: Report = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
   if (facts === undefined) {
     return [
@@ -59,6 +62,7 @@ function machineFindings(
     ...clockFindings(facts, report),
     ...engineFindings(facts, name, report),
     ...portFindings(enginePort, name, report),
+    ...anchorFindings(facts, machine, report),
     ...unitFindings(facts, name, report),
     ...runtimeFindings(facts, askedAtMs, report),
     ...certificateFindings(facts, { name, askedAtMs }, report),
@@ -87,6 +91,20 @@ function portFindings(
   const remedy = `open TCP ${enginePort.port} to this computer, or run "shoal machine provision ${name}"`;
   return [
     report('warning', `engine port ${enginePort.port} is unreachable from this computer`, remedy),
+  ];
+}
+
+/** An engine of an earlier version, or one that was away when its CA was replaced. */
+function anchorFindings(
+  facts: DoctorFacts,
+  { name, engineAnchor: wanted }: ProbedMachine,
+  report: Report,
+): readonly Finding[] {
+  const { engineAnchor: seen } = facts;
+  if (wanted === undefined || seen === undefined || seen === wanted) return [];
+  const remedy = `"shoal machine provision ${name}" replaces it; containers keep running`;
+  return [
+    report('warning', 'the engine accepts certificates of an earlier CA for its port', remedy),
   ];
 }
 

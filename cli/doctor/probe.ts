@@ -66,6 +66,10 @@ const { readFileSync } = require("fs"), { X509Certificate } = require("crypto");
 for (const name of ["pki/worker", "pki/manager", "pki/intermediate", "engine/server"]) try {
   const cert = new X509Certificate(readFileSync("/etc/shoal/" + name + ".pem"));
   console.log("certificate", name, Date.parse(cert.validFrom), Date.parse(cert.validTo));
+} catch {}
+try {
+  const anchor = new X509Certificate(readFileSync("/etc/shoal/engine/ca.pem"));
+  console.log("anchor", anchor.fingerprint256.replaceAll(":", "").toLowerCase());
 } catch {}' 2>/dev/null </dev/null
 [ -n "$engine" ] && command -v nsenter >/dev/null 2>&1 && command -v ping >/dev/null 2>&1 || exit 0
 for pair in "$@"; do
@@ -106,6 +110,8 @@ export interface DoctorFacts {
   readonly ports: readonly { readonly target: string; readonly open: boolean }[];
   readonly units: readonly { readonly name: string; readonly state: string }[];
   readonly certificates: readonly ProbedCertificate[];
+  /** Id of the CA that the engine trusts for clients of its port; undefined without one. */
+  readonly engineAnchor?: string | undefined;
   /** Paths from containers on this machine to containers on others. */
   readonly overlays: readonly OverlayFacts[];
 }
@@ -177,6 +183,7 @@ export function parseDoctorFacts(text: string, askedAt: number, answeredAt: numb
       fromMs: Number(from),
       toMs: Number(to),
     })),
+    engineAnchor: of('anchor')[0]?.[0],
     units: of('unit').map(([name = '', state = '']) => ({ name, state })),
     overlays: of('overlay').map(([address = '', mtu, verdict = '']) => ({
       address,

@@ -7,6 +7,7 @@ import {
   nonEmptyString,
   object,
   oneOf,
+  optional,
   string,
 } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
@@ -50,6 +51,15 @@ export interface SwarmOptions {
   readonly NodeID: string;
 }
 
+export interface AuthOptions {
+  readonly ServerCertSANs: readonly string[];
+  /**
+   * Id of the CA that the engine trusts for clients, see engine-authority.ts; undefined while it
+   * trusts the user's CA, as earlier versions set it up.
+   */
+  readonly EngineAnchor?: string;
+}
+
 export interface MachineRecord {
   readonly ConfigVersion: 3;
   readonly Name: string;
@@ -58,7 +68,7 @@ export interface MachineRecord {
   readonly HostOptions: {
     readonly EngineOptions: EngineOptions;
     readonly SwarmOptions: SwarmOptions;
-    readonly AuthOptions: { readonly ServerCertSANs: readonly string[] };
+    readonly AuthOptions: AuthOptions;
   };
   /** False until provisioning has completed; `provision` resumes it. */
   readonly Provisioned: boolean;
@@ -134,7 +144,10 @@ const decoder: Decoder<MachineRecord> = object({
   HostOptions: object({
     EngineOptions: engineDecoder,
     SwarmOptions: swarmDecoder,
-    AuthOptions: object({ ServerCertSANs: array(string) }),
+    AuthOptions: object<AuthOptions>({
+      ServerCertSANs: array(string),
+      EngineAnchor: optional(nonEmptyString),
+    }),
   }),
   Provisioned: boolean,
   URL: string,

@@ -19,14 +19,21 @@ function expiryWarning({ Name }: MachineRecord, { certificateEndsMs }: EngineVer
   return `engine certificate expires on ${day}; renew it with "shoal machine provision ${Name}"`;
 }
 
+/** Reads or renews the certificate for a machine's engine. */
+type Credentials = () => Promise<ClientCredentials>;
+
 async function askEngine(
   record: MachineRecord,
-  credentials: ClientCredentials | undefined,
+  credentials: Credentials | undefined,
   timeoutMs: number,
 ): Promise<Pick<MachineState, 'engineVersion' | 'error'>> {
   try {
-    if (credentials === undefined) throw new Error('no certificates in the store');
-    const answer = await fetchEngineVersion(endpoint(engineUrl(record)), credentials, timeoutMs);
+    if (credentials === undefined) return { engineVersion: undefined, error: '' };
+    const answer = await fetchEngineVersion(
+      endpoint(engineUrl(record)),
+      await credentials(),
+      timeoutMs,
+    );
     return { engineVersion: answer.version, error: expiryWarning(record, answer) };
   } catch (error) {
     const problem = isAppError(error) ? messageOf(error) : connectionErrorText(error);
@@ -36,11 +43,11 @@ async function askEngine(
 
 /**
  * Probes whether a machine runs (its ssh port accepts connections; driver `none` counts as running)
- * and queries its engine's version. Never throws.
+ * and queries its engine's version, unless `credentials` is undefined. Never throws.
  */
 export async function probeMachineState(
   record: MachineRecord,
-  credentials: ClientCredentials | undefined,
+  credentials: Credentials | undefined,
   timeoutMs: number,
 ): Promise<MachineState> {
   const startedMs = Date.now();

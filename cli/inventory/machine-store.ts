@@ -4,6 +4,7 @@ import {
   copyFile,
   mkdir,
   readdir,
+  readlink,
   rename,
   rm,
   stat,
@@ -11,7 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { AppError } from '../../manager/common/base/errors.js';
 import { isFileNotFound, readFileIfExists } from '../../manager/common/base/files.js';
 import type { LocalClusterRecord } from './cluster-record.js';
@@ -39,8 +40,8 @@ export async function writeFileAtomic(path: string, text: string, mode: number):
 const abandonedMs = 5 * 60_000;
 
 /**
- * The user's records on disk: `certs/`, `machines/NAME/`, `clusters/NAME.json`, `current`,
- * `cache/`. Holds no state in memory, so that several processes may share a store.
+ * The user's records on disk: `certs/`, `engines/NAME/`, `machines/NAME/`, `clusters/NAME.json`,
+ * `current`, `cache/`. Holds no state in memory, so that several processes may share a store.
  */
 export class MachineStore {
   readonly home: string;
@@ -60,6 +61,11 @@ export class MachineStore {
   /** Certificates of an imported cluster. */
   clusterFolder(name: string): string {
     return join(this.home, 'clusters', name);
+  }
+
+  /** The CA of a cluster's engines ('' for standalone machines) and the certificate for them. */
+  engineFolder(cluster: string): string {
+    return join(this.home, 'engines', cluster === '' ? '_standalone' : cluster);
   }
 
   machineFolder(name: string): string {
@@ -130,6 +136,19 @@ export class MachineStore {
     // DOCKER_CERT_PATH points here; the links are relative, so that a store can be moved.
     for (const file of ['ca.pem', 'cert.pem', 'key.pem']) {
       await symlink(join('..', '..', 'certs', file), join(this.machineFolder(name), file));
+    }
+  }
+
+  /** Points the links in a machine's folder at the certificate for the engines of its cluster. */
+  async linkCertificates(name: string, cluster: string): Promise<void> {
+    const folder = this.machineFolder(name);
+    for (const file of ['cert.pem', 'key.pem']) {
+      const target = relative(folder, join(this.engineFolder(cluster), file));
+      const path = join(folder, file);
+      if ((await readlink(path).catch(() => undefined)) === target) continue;
+      const fresh = `${path}.${randomUUID()}.new`;
+      await symlink(target, fresh);
+      await rename(fresh, path);
     }
   }
 

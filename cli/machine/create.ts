@@ -11,7 +11,6 @@ import {
 } from '../inventory/cluster-record.js';
 import { managerPort } from '../inventory/remote-paths.js';
 import {
-  deleteConsulFiles,
   saveConsulFiles,
   newConsulSecrets,
   readConsulFlagFiles,
@@ -24,6 +23,7 @@ import { discoveryFromFlags, strategyFromFlags, newRecords } from './new-record.
 import { ProvisionProgress } from '../output/machine-progress.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { bracketIpv6 } from '../inventory/machine-record.js';
+import { deleteClusterFiles } from './delete-cluster-files.js';
 import type { ProvisionContext } from './provision-context.js';
 
 /** `https://ADDRESS:7070` of the manager on a machine. */
@@ -181,7 +181,7 @@ async function rollBack(
       seen === undefined ? undefined : withoutClusterManager(seen, record.Name),
     );
     const gone = (await store.findCluster(cluster)) === undefined;
-    if (gone) await deleteConsulFiles(store.home, cluster);
+    if (gone) await deleteClusterFiles(store, cluster);
     if (gone && (await store.currentCluster()) === cluster)
       await store.setCurrentCluster(undefined);
   }

@@ -12,6 +12,7 @@ import type { MachineProgress, ProvisionProgress } from '../output/machine-progr
 import { provision } from '../provision/provision.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { engineUrl } from '../inventory/machine-record.js';
+import { withEngineAnchor } from './engine-anchor.js';
 import { remotePaths } from '../inventory/remote-paths.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { allowAnonymousConsulReads } from '../ssh/remote-scripts.js';
@@ -181,6 +182,8 @@ export class ProvisionBatch {
       throw new AppError('not-found', `${record.Name}: cluster "${name}" not found in the store`);
     }
     const authority = await this.#provisioning.authority();
+    const credentials = await this.#provisioning.credentials();
+    const engines = await this.#provisioning.engineAccess(name);
     const consulFiles = await loadConsulFiles(store.home, name);
     const signNodes: SignNodes = async (nodes) => {
       if (!Master) return this.#signRemotely(cluster, nodes, progress);
@@ -195,11 +198,12 @@ export class ProvisionBatch {
         membership: cluster === undefined ? undefined : membershipOf(record, cluster, consulFiles),
         user: authority.user,
         ca: authority.cert,
-        engineAnchor: authority.engineAnchor,
+        engineAnchor: engines.authority.cert,
       },
       authority,
       consulAuthority: agentAuthority(consulFiles),
-      credentials: await this.#provisioning.credentials(),
+      credentials,
+      engineCredentials: { ca: credentials.ca, ...engines.client },
       uploadsFor: async (arch) => this.#provisioning.uploadsFor(arch),
       signNodes,
       consulFor: async (arch) => this.#provisioning.consulFor(arch),
@@ -212,7 +216,8 @@ export class ProvisionBatch {
     if (Master && cluster?.consulServers !== undefined) {
       await machine.script('allow anonymous dns queries in consul', allowAnonymousConsulReads, []);
     }
-    await store.save({ ...record, Provisioned: true });
+    await store.save({ ...withEngineAnchor(record, engines.authority), Provisioned: true });
+    await store.linkCertificates(record.Name, name);
     return engine;
   }
 

@@ -3,9 +3,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, isAppError } from '../../manager/common/base/errors.js';
+import type { KeyPair } from '../../manager/common/pki/pki.js';
 import { packApp } from '../bundle/app-bundle.js';
 import type { UserAuthority } from '../certificates/authority.js';
 import { loadUserAuthority } from '../certificates/authority.js';
+import type { EngineAuthority } from '../certificates/engine-authority.js';
+import { issueEngineClient, loadEngineAuthority } from '../certificates/engine-authority.js';
 import type { ClientCredentials } from '../inventory/engine-client.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import type { Uploads } from '../provision/provision.js';
@@ -68,6 +71,15 @@ export class ProvisionContext {
       readFile(join(this.store.certsFolder, file), 'utf8');
     const [ca, cert, key] = await Promise.all([read('ca.pem'), read('cert.pem'), read('key.pem')]);
     return { ca, cert, key };
+  }
+
+  /** The CA that the engines of a cluster trust, and the certificate for them. */
+  async engineAccess(
+    cluster: string,
+  ): Promise<{ readonly authority: EngineAuthority; readonly client: KeyPair }> {
+    const now = new Date();
+    const authority = await loadEngineAuthority(this.store, cluster, now);
+    return { authority, client: await issueEngineClient(this.store, cluster, now) };
   }
 
   async uploadsFor(arch: string): Promise<Uploads> {

@@ -1,5 +1,4 @@
 import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
-import { deleteConsulFiles } from '../provision/consul-files.js';
 import { withoutConsulServer, withoutClusterManager } from '../inventory/cluster-record.js';
 import { revertDaemonJson } from '../provision/engine-config.js';
 import { enabledLiveRestore } from '../provision/machine-spec.js';
@@ -10,6 +9,7 @@ import { purgeWorker, uninstall } from '../ssh/remote-scripts.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import type { MachineProgress } from '../output/machine-progress.js';
 import { preflightCheck } from '../provision/packages.js';
+import { deleteClusterFiles } from './delete-cluster-files.js';
 import type { ProvisionContext } from './provision-context.js';
 
 /** Removes a node from its cluster and revokes its certificate, through the cluster's manager. */
@@ -68,7 +68,7 @@ async function forgetRecord(store: MachineStore, record: MachineRecord): Promise
       seen === undefined ? undefined : withoutClusterManager(seen, record.Name),
     );
     const isGone = (await store.findCluster(name)) === undefined;
-    if (isGone) await deleteConsulFiles(store.home, name);
+    if (isGone) await deleteClusterFiles(store, name);
     if (isGone && (await store.currentCluster()) === name) await store.setCurrentCluster(undefined);
   }
   await store.forget(record.Name);

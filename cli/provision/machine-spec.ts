@@ -27,7 +27,7 @@ export interface MachineSpec {
   readonly user: string;
   /** PEM of the user's CA. */
   readonly ca: string;
-  /** PEM of the CA as installed in the engine, see UserAuthority. */
+  /** PEM of the CA that the engine trusts for clients, see engine-authority.ts. */
   readonly engineAnchor: string;
 }
 

@@ -143,9 +143,12 @@ function dependsOn(unit: ShoalUnit, path: string): boolean {
 }
 
 function engineStep(changed: readonly string[], facts: RootFacts): ProvisionStep | undefined {
-  const why = changed.filter(
-    (path) => path === dropInPath || path.startsWith('/etc/shoal/engine/'),
-  );
+  const why = [
+    ...new Set([
+      ...changed.filter((path) => path === dropInPath || path.startsWith('/etc/shoal/engine/')),
+      ...facts.engineStale,
+    ]),
+  ];
   if (why.length > 0) {
     const keepContainers = facts.runningContainers > 0 && changed.includes(daemonJsonPath);
     return { kind: 'restart-engine', keepContainers, cause: `${why.join(', ')} changed` };

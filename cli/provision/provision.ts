@@ -43,7 +43,10 @@ export interface ProvisionInput {
   readonly authority: UserAuthority;
   /** The CA of the cluster's Consul agents. */
   readonly consulAuthority?: KeyPair | undefined;
+  /** The owner's certificate, for managers. */
   readonly credentials: ClientCredentials;
+  /** The certificate for the machine's engine. */
+  readonly engineCredentials: ClientCredentials;
   /**
    * Packs runtime and application for an architecture; throws `unsupported` if the runtime differs.
    */
@@ -144,7 +147,7 @@ async function configure(
 }
 
 async function verify(input: ProvisionInput): Promise<EngineVersion> {
-  const { want, machine, credentials, signal, progress } = input;
+  const { want, machine, credentials, engineCredentials, signal, progress } = input;
   const { record, membership } = want;
   progress.step('verifying that all services respond');
   const checks: Promise<unknown>[] = [];
@@ -156,7 +159,7 @@ async function verify(input: ProvisionInput): Promise<EngineVersion> {
     );
   }
   if (membership !== undefined) checks.push(waitForUnit(machine, 'shoal-worker', signal));
-  const [engine] = await Promise.all([waitForEngine(record, credentials, signal), ...checks]);
+  const [engine] = await Promise.all([waitForEngine(record, engineCredentials, signal), ...checks]);
   return engine;
 }
 

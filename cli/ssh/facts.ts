@@ -29,6 +29,8 @@ export interface RootFacts {
   readonly daemonJson: string | undefined;
   /** True if the engine is in Docker's own Swarm mode. */
   readonly engineSwarm: boolean;
+  /** Certificates that changed after the engine has started, which reads them then. */
+  readonly engineStale: ReadonlySet<string>;
   readonly runningContainers: number;
   /** Active units, without `.service`. */
   readonly active: ReadonlySet<string>;
@@ -179,6 +181,7 @@ export function parseRootFacts(output: string): RootFacts {
     engineUnit: found.get('engine-unit') ?? '',
     daemonJson: text('daemon-json'),
     engineSwarm: found.get('engine-swarm') === 'yes',
+    engineStale: lineSet(found.get('engine-stale')),
     runningContainers: Number(found.get('containers') ?? '0'),
     active: lineSet(found.get('active')),
     freeKib: parseFree(found.get('disk') ?? ''),

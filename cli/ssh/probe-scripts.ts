@@ -41,6 +41,11 @@ section active
 for u in docker shoal-consul shoal-manager shoal-worker; do
   if systemctl is-active --quiet "$u.service"; then echo "$u"; fi
 done
+# The engine reads its certificates at its start, which writes the pid file.
+section engine-stale
+if [ -e /run/docker.pid ] && [ -d /etc/shoal/engine ]; then
+  find /etc/shoal/engine -name '*.pem' -cnewer /run/docker.pid 2>/dev/null
+fi
 section disk; df -Pk /opt /var/lib 2>/dev/null
 section runtimes; ls -1 /opt/shoal/runtime 2>/dev/null
 section apps; ls -1 /opt/shoal/app 2>/dev/null

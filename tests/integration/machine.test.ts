@@ -1,11 +1,12 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { engineCredentials } from '../../cli/certificates/engine-credentials.js';
 import type { UserAuthority } from '../../cli/certificates/authority.js';
 import { fetchEngineVersion } from '../../cli/inventory/engine-client.js';
 import { MachineStore } from '../../cli/inventory/machine-store.js';
@@ -159,7 +160,7 @@ machineTest(
     t.is(created.code, 0, created.stderr + created.stdout);
     t.regex(created.stdout, /installing docker\.io.* with apt \(dockerd missing\)/u);
     const store = new MachineStore(program.home);
-    const credentials = await new ProvisionContext({ store, env: {} }).credentials();
+    const credentials = await engineCredentials(store, await store.load('bare'), new Date());
     const version = await fetchEngineVersion(
       { host: bare().address, port: 2376 },
       credentials,
@@ -199,9 +200,52 @@ machineTest('an engine refuses certificates of a cluster', async (t) => {
   );
   const endpoint = { host: engine().address, port: 2376 };
   await t.throwsAsync(fetchEngineVersion(endpoint, { ca: user.cert, cert: worker, key }, 5000));
-  const own = await new ProvisionContext({ store, env: {} }).credentials();
+  const owner = await new ProvisionContext({ store, env: {} }).credentials();
+  await t.throwsAsync(fetchEngineVersion(endpoint, owner, 5000));
+  const own = await engineCredentials(store, await store.load('web'), new Date());
   await t.notThrowsAsync(fetchEngineVersion(endpoint, own, 5000));
 });
+
+machineTest(
+  'a copied engine certificate is refused once the CA of engines is replaced',
+  async (t) => {
+    const program = await aProgram(t);
+    t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
+    t.teardown(async () => program.run(['machine', 'rm', '-f', 'web']));
+    const { stdout: env } = await program.run(['machine', 'env', '--shell', 'sh', 'web']);
+    const docker = (setup: string): ProgramResult => {
+      const { status, stdout, stderr } = spawnSync('sh', ['-c', `${setup}\ndocker ps`], {
+        encoding: 'utf8',
+      });
+      return { code: status ?? 1, stdout, stderr };
+    };
+    const copy = join(program.home, 'copy');
+    await cp(new MachineStore(program.home).machineFolder('web'), copy, {
+      recursive: true,
+      dereference: true,
+    });
+    const stolen = `${env}\nexport DOCKER_CERT_PATH=${copy}`;
+    t.is(docker(stolen).code, 0);
+    const rotated = await program.run(['ca', 'rotate', '--engines']);
+    t.is(rotated.code, 0, rotated.stderr);
+    t.regex(docker(stolen).stderr, /bad certificate/u);
+    // The same shell works again after "machine env", which renews the certificate.
+    t.is((await program.run(['machine', 'env', 'web'])).code, 0);
+    t.is(docker(env).code, 0);
+
+    await engine().kill();
+    const incomplete = await program.run(['ca', 'rotate', '--engines']);
+    t.is(incomplete.code, 1);
+    t.regex(incomplete.stderr, /engine on web still accepts .* run "shoal machine provision web"/u);
+    await engine().boot();
+    await engine().ready();
+    t.regex((await program.run(['machine', 'env', 'web'])).stderr, /shoal machine provision web/u);
+    const found = await program.run(['doctor', 'web']);
+    t.regex(found.stdout, /web: the engine accepts certificates of an earlier CA/u);
+    t.is((await program.run(['machine', 'provision', 'web'])).code, 0);
+    t.is((await program.run(['machine', 'env', 'web'])).code, 0);
+  },
+);
 
 machineTest('machines created by several programs at once share one CA', async (t) => {
   const program = await aProgram(t);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { AppError, messageOf } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
+import { loadEngineAuthority } from '../../certificates/engine-authority.js';
 import { findCluster } from '../../inventory/context.js';
 import { ExitError } from '../../exit-code.js';
 import { probeTcp } from '../../inventory/engine-client.js';
@@ -144,8 +145,8 @@ async function examine(
   const { Name: name, Driver } = record;
   const address = Driver.IPAddress;
   const peers = records.map((other) => other.Driver.IPAddress).filter((other) => other !== address);
-  const own = pairs.filter(({ from }) => from === name);
-  const probes = own.map((pair) => `${pair.containerId}=${pair.address}`);
+  const ownPairs = pairs.filter(({ from }) => from === name);
+  const probes = ownPairs.map((pair) => `${pair.containerId}=${pair.address}`);
   const { signal } = cli.interrupts;
   const url = new URL(engineUrl(record));
   const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
@@ -173,7 +174,10 @@ async function examine(
       const facts = parseDoctorFacts(stdout, probe.at, probe.answered);
       const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
       const stuckNetworks = stuckOn(networks, record);
-      return { name, address, facts, enginePort, askedAtMs: probe.at, pairs: own, stuckNetworks };
+      const { Cluster } = record.HostOptions.SwarmOptions;
+      const { id: engineAnchor } = await loadEngineAuthority(store, Cluster, new Date(cli.now()));
+      const own = { facts, enginePort, engineAnchor, stuckNetworks };
+      return { name, address, ...own, askedAtMs: probe.at, pairs: ownPairs };
     } finally {
       session.close();
     }

@@ -6,6 +6,7 @@ import {
   checkManagerTls,
 } from '../../inventory/engine-client.js';
 import { managerPort } from '../../inventory/remote-paths.js';
+import { engineCredentials } from '../../certificates/engine-credentials.js';
 import { swarmUrl } from '../../inventory/machine-list.js';
 import type { MachineStore } from '../../inventory/machine-store.js';
 import type { MachineRecord } from '../../inventory/machine-record.js';
@@ -35,6 +36,8 @@ const timeoutMs = 10_000;
 interface Endpoint {
   readonly record: MachineRecord;
   readonly url: string;
+  /** Folder of the certificates that the endpoint accepts. */
+  readonly folder: string;
 }
 
 /**
@@ -53,18 +56,14 @@ async function checkedEndpoint(
       `"${name}" is not a swarm master. The --swarm flag is intended for use with swarm masters`,
     );
   }
-  if (record.DriverName === 'none') return { record, url: engineUrl(record) };
-  const credentials = await readCredentials(store);
-  if (credentials === undefined) {
-    throw new AppError(
-      'not-found',
-      `no certificates in ${store.certsFolder}; create a machine first`,
-    );
+  if (record.DriverName === 'none') {
+    return { record, url: engineUrl(record), folder: store.machineFolder(name) };
   }
-  await checkEngine(record, credentials);
-  if (!swarm) return { record, url: engineUrl(record) };
-  await checkSwarm(record, credentials);
-  return { record, url: swarmUrl(record) };
+  const engine = await engineCredentials(store, record, new Date());
+  await checkEngine(record, engine);
+  if (!swarm) return { record, url: engineUrl(record), folder: engine.folder };
+  await checkSwarm(record, await readCredentials(store));
+  return { record, url: swarmUrl(record), folder: store.certsFolder };
 }
 
 async function checkEngine(record: MachineRecord, credentials: ClientCredentials): Promise<void> {
@@ -85,8 +84,12 @@ async function checkEngine(record: MachineRecord, credentials: ClientCredentials
   }
 }
 
-async function checkSwarm(record: MachineRecord, credentials: ClientCredentials): Promise<void> {
+async function checkSwarm(
+  record: MachineRecord,
+  credentials: ClientCredentials | undefined,
+): Promise<void> {
   try {
+    if (credentials === undefined) throw new Error('no certificates');
     const endpoint = { host: record.Driver.IPAddress, port: managerPort };
     await checkManagerTls(endpoint, credentials, timeoutMs);
   } catch (error) {
@@ -120,11 +123,11 @@ export async function env(name: string | undefined, options: EnvOptions): Promis
   }
   const store = openMachineStore(options);
   const machine = name ?? defaultMachine;
-  const { record, url } = await checkedEndpoint(store, machine, options.swarm);
+  const { record, url, folder } = await checkedEndpoint(store, machine, options.swarm);
   const variables: EnvVariable[] = [
     { name: 'DOCKER_TLS_VERIFY', value: '1' },
     { name: 'DOCKER_HOST', value: url },
-    { name: 'DOCKER_CERT_PATH', value: store.machineFolder(machine) },
+    { name: 'DOCKER_CERT_PATH', value: folder },
     { name: 'DOCKER_MACHINE_NAME', value: machine },
   ];
   if (!options.proxy) {
@@ -141,8 +144,7 @@ export async function machineConfig(
 ): Promise<void> {
   const store = openMachineStore(options);
   const machine = name ?? defaultMachine;
-  const { url } = await checkedEndpoint(store, machine, options.swarm);
-  const folder = store.machineFolder(machine);
+  const { url, folder } = await checkedEndpoint(store, machine, options.swarm);
   const lines = [
     '--tlsverify',
     `--tlscacert="${folder}/ca.pem"`,

@@ -12,7 +12,8 @@ import { engineUrl } from '../../inventory/machine-record.js';
 import { formatList } from '../../output/format.js';
 import { compileTemplate } from '../../output/template/template.js';
 import type { MachineGlobals } from '../../inventory/machine-globals.js';
-import { defaultMachine, openMachineStore, readCredentials } from '../../inventory/open-store.js';
+import { engineCredentials } from '../../certificates/engine-credentials.js';
+import { defaultMachine, openMachineStore } from '../../inventory/open-store.js';
 
 export interface ListOptions extends MachineGlobals {
   readonly quiet: boolean;
@@ -31,11 +32,14 @@ export async function list(options: ListOptions): Promise<void> {
     process.stdout.write(records.map((record) => `${record.Name}\n`).join(''));
     return;
   }
-  const credentials = await readCredentials(store);
   const seen = await Promise.all(
     records.map(async (record) => ({
       record,
-      state: await probeMachineState(record, credentials, options.timeout * 1000),
+      state: await probeMachineState(
+        record,
+        () => engineCredentials(store, record, new Date()),
+        options.timeout * 1000,
+      ),
     })),
   );
   const found = seen.filter(({ state }) => matchesStateFilter(filters, state));

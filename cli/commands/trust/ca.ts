@@ -15,6 +15,7 @@ import { clusterAuthorityDays, loadUserAuthority } from '../../certificates/auth
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
 import { formatList } from '../../output/format.js';
+import { replaceAnchors } from './engine-anchors.js';
 
 export function caCommand(cli: Cli): Command {
   return new Command('ca')
@@ -68,6 +69,7 @@ function summary(status: CaStatus): readonly string[] {
 }
 
 interface RotateFlags {
+  readonly engines?: boolean;
   readonly force?: boolean;
   readonly timeout: string;
 }
@@ -75,6 +77,7 @@ interface RotateFlags {
 function rotateCommand(cli: Cli): Command {
   return new Command('rotate')
     .description('Replace the cluster CA without downtime')
+    .option('--engines', 'replace the CA that engines trust for their port instead')
     .option('--force', 'finish even if members still use the old CA; they lose access')
     .option(
       '--timeout <duration>',
@@ -82,6 +85,10 @@ function rotateCommand(cli: Cli): Command {
       '2m',
     )
     .action(async (flags: RotateFlags) => {
+      if (flags.engines === true) {
+        await rotateEngines(cli);
+        return;
+      }
       const timeoutMs = parseLifetime('--timeout', flags.timeout);
       const client = await cli.connect();
       const { signal } = cli.interrupts;
@@ -96,6 +103,17 @@ function rotateCommand(cli: Cli): Command {
       cli.stdout.write(`CA ${short(authority.id)} is active, CA ${short(refused)} is revoked\n`);
       await warnAboutOtherManagers(cli, client);
     });
+}
+
+/** Needs no manager: a stolen certificate is refused by engines even if all managers are down. */
+async function rotateEngines(cli: Cli): Promise<void> {
+  const { failed } = await replaceAnchors(cli, 'all');
+  if (failed.length === 0) return;
+  const names = failed.map(({ name }) => name).join(', ');
+  throw new AppError(
+    'unavailable',
+    `engines not reached: ${names}; provision them when they are back`,
+  );
 }
 
 /** Each manager signs with its own CA; `ca rotate` replaces only the leader's. */
@@ -211,13 +229,14 @@ function setCommand(cli: Cli): Command {
 
 function revokeCommand(cli: Cli): Command {
   return new Command('revoke')
-    .description('Revoke a client certificate')
+    .description('Revoke a client certificate, at managers and engines')
     .argument('<certificate>', 'certificate file, or its serial number in hex')
     .action(async (certificate: string) => {
       const serial = await serialOf(certificate);
       const client = await cli.connect();
       await client.call('ca.revoke', { serial }, { signal: cli.interrupts.signal });
       cli.stdout.write(`${serial}\n`);
+      await replaceAnchors(cli, 'all');
     });
 }
 

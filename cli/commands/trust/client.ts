@@ -14,6 +14,7 @@ import { findCluster } from '../../inventory/context.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
 import { formatList } from '../../output/format.js';
+import { replaceAnchors } from './engine-anchors.js';
 
 export function clientCommand(cli: Cli): Command {
   return new Command('client')
@@ -176,9 +177,18 @@ function removeCommand(cli: Cli): Command {
     .alias('remove')
     .description('Revoke clients at once and end their open streams')
     .argument('<name...>')
-    .action(async (names: readonly string[]) => {
+    .option('--keep-engine-ca', 'do not replace the CA that engines trust for their port')
+    .action(async (names: readonly string[], flags: { readonly keepEngineCa?: boolean }) => {
       const client = await cli.connect();
       const { signal } = cli.interrupts;
-      await forEachName(cli, names, (name) => client.call('client.remove', { name }, { signal }));
+      const removed: string[] = [];
+      try {
+        await forEachName(cli, names, async (name) => {
+          await client.call('client.remove', { name }, { signal });
+          removed.push(name);
+        });
+      } finally {
+        if (removed.length > 0 && flags.keepEngineCa !== true) await replaceAnchors(cli, 'cluster');
+      }
     });
 }

@@ -49,6 +49,14 @@ test('a runtime past its end of life is a warning', (t) => {
   t.deepEqual(problems(current), []);
 });
 
+test('an engine that trusts an earlier CA is a warning', (t) => {
+  const seen = machine('a', '192.0.2.1', `${healthy}anchor old\n`);
+  t.deepEqual(problems({ ...seen, engineAnchor: 'old' }), []);
+  t.deepEqual(problems({ ...seen, engineAnchor: 'new' }), [
+    'warning: the engine accepts certificates of an earlier CA for its port',
+  ]);
+});
+
 const faults: readonly (readonly [string, string, string, string])[] = [
   ['clock 1000.25', 'clock 1005.25', 'warning', 'clock is 5.0 s ahead of this computer'],
   ['clock 1000.25', 'clock 900.25', 'error', 'clock is 100.0 s behind this computer'],

@@ -63,6 +63,7 @@ const facts: RootFacts = {
   engineUnit: '',
   daemonJson: undefined,
   engineSwarm: false,
+  engineStale: new Set(),
   runningContainers: 0,
   active: new Set(['docker', 'shoal-manager', 'shoal-worker']),
   freeKib: { opt: 0, varLib: 0 },

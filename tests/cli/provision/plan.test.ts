@@ -19,6 +19,7 @@ const bare: RootFacts = {
   engineUnit: '',
   daemonJson: undefined,
   engineSwarm: false,
+  engineStale: new Set(),
   runningContainers: 0,
   active: new Set(['docker']),
   freeKib: { opt: 9_000_000, varLib: 9_000_000 },
@@ -49,6 +50,15 @@ test('a bare machine gets runtime, application, packages and links', (t) => {
     'install docker.io ca-certificates nftables (apt): dockerd, nft missing',
     'link rrrrrrrrrrrr aaaaaaaaaaaa: first installation',
   ]);
+});
+
+test('an engine that has not read its certificates is restarted', (t) => {
+  const ca = '/etc/shoal/engine/ca.pem';
+  const wanted = { files: [], absent: [], units: [], users: [], programChanged: false };
+  t.deepEqual(lines(planConfigure(wanted, { ...bare, engineStale: new Set([ca]) })), [
+    `restart engine: ${ca} changed`,
+  ]);
+  t.deepEqual(lines(planConfigure(wanted, bare)), []);
 });
 
 test('installed versions are not uploaded again', (t) => {
