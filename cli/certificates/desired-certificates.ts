@@ -3,6 +3,7 @@ import { consulNames, consulRole } from './consul-authority.js';
 import { formatSubject } from './certificate-facts.js';
 import type { DesiredCertificate } from './certificate-plan.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
+import { hasEnginePort } from '../inventory/machine-record.js';
 
 /** The machine that certificates are issued to. */
 export interface CertificateHolder {
@@ -36,12 +37,16 @@ export function alternativeNames(record: MachineRecord): readonly string[] {
 export function desiredCertificates(holder: CertificateHolder): readonly DesiredCertificate[] {
   const { record, membership } = holder;
   const names = alternativeNames(record);
-  const engine: DesiredCertificate = {
-    name: 'engine',
-    subject: formatSubject(record.Name, 'engine', `${holder.user}.${record.Name}`),
-    alternativeNames: names,
-  };
-  if (membership === undefined) return [engine];
+  const engine: readonly DesiredCertificate[] = hasEnginePort(record)
+    ? [
+        {
+          name: 'engine',
+          subject: formatSubject(record.Name, 'engine', `${holder.user}.${record.Name}`),
+          alternativeNames: names,
+        },
+      ]
+    : [];
+  if (membership === undefined) return engine;
   const { nodeId, clusterId } = membership;
   const worker: DesiredCertificate = {
     name: 'worker',
@@ -49,9 +54,9 @@ export function desiredCertificates(holder: CertificateHolder): readonly Desired
     alternativeNames: [],
   };
   const consul = consulCertificate(record.Name, membership);
-  if (membership.role === 'worker') return [engine, worker, ...consul];
+  if (membership.role === 'worker') return [...engine, worker, ...consul];
   return [
-    engine,
+    ...engine,
     worker,
     ...consul,
     {

@@ -1,6 +1,7 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ClientCredentials } from '../inventory/engine-client.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
+import { enginePortClosedError, hasEnginePort } from '../inventory/machine-record.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import { readCredentials } from '../inventory/open-store.js';
 import { issueEngineClient, loadEngineAuthority } from './engine-authority.js';
@@ -14,13 +15,15 @@ export interface EngineAccess extends ClientCredentials {
 /**
  * Returns the user's certificate for a machine's engine, renewed if necessary, and links it into the
  * machine's folder. An engine of an earlier version accepts the owner's certificate. Throws
- * `not-found` without certificates, `unavailable` if the engine still trusts a replaced CA.
+ * `unsupported` if the engine has no
+ * port, `not-found` without certificates, `unavailable` if the engine still trusts a replaced CA.
  */
 export async function engineCredentials(
   store: MachineStore,
   record: MachineRecord,
   now: Date,
 ): Promise<EngineAccess> {
+  if (!hasEnginePort(record)) throw enginePortClosedError(record);
   const owner = await readCredentials(store);
   if (owner === undefined) {
     throw new AppError(

@@ -17,7 +17,7 @@ export interface ProbedMachine {
   readonly facts: DoctorFacts | undefined;
   readonly failure?: string;
   /** Whether the engine's port accepts connections from this computer; undefined if not tried. */
-  readonly enginePort?: { readonly port: number; readonly open: boolean };
+  readonly enginePort?: { readonly port: number; readonly open: boolean } | undefined;
   /** Id of the CA that the engine should trust for clients of its port. */
   readonly engineAnchor?: string;
   /** Local time of the probe, ms since the epoch. */

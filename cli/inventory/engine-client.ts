@@ -67,20 +67,17 @@ export async function fetchEngineVersion(
   const endsMs =
     socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : Number.NaN;
   const body = await text(response);
-  const answer = decodeJson(
-    body,
-    versionAnswer,
-    `answer of ${endpoint.host}:${String(endpoint.port)} to /version`,
-    'check that Docker Engine listens there',
-  );
-  if (response.statusCode !== 200 || answer.Version === undefined) {
-    throw new AppError('unavailable', answer.message ?? `status ${String(response.statusCode)}`);
-  }
-  return {
-    version: answer.Version,
-    apiVersion: answer.ApiVersion ?? '',
-    ...(Number.isNaN(endsMs) ? {} : { certificateEndsMs: endsMs }),
-  };
+  const { host, port } = endpoint;
+  const version = parseEngineVersion(body, `answer of ${host}:${String(port)} to /version`);
+  return { ...version, ...(Number.isNaN(endsMs) ? {} : { certificateEndsMs: endsMs }) };
+}
+
+/** Parses an engine's answer to `/version`. Throws `unavailable` with its message if it is an error. */
+export function parseEngineVersion(body: string, source: string): EngineVersion {
+  const remedy = 'check that Docker Engine listens there';
+  const { Version, ApiVersion = '', message } = decodeJson(body, versionAnswer, source, remedy);
+  if (Version !== undefined) return { version: Version, apiVersion: ApiVersion };
+  throw new AppError('unavailable', message ?? `${source}: no version; ${remedy}`);
 }
 
 /**

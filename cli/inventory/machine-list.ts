@@ -3,7 +3,7 @@ import type { Pattern } from '../../manager/common/base/pattern.js';
 import { compilePattern } from '../../manager/common/base/pattern.js';
 import { managerPort } from './remote-paths.js';
 import type { MachineRecord } from './machine-record.js';
-import { bracketIpv6, engineUrl } from './machine-record.js';
+import { bracketIpv6, engineUrl, hasEnginePort } from './machine-record.js';
 
 /** The probed state of a machine. */
 export interface MachineState {
@@ -127,7 +127,7 @@ export function toMachineRow(
   dockerHost: string,
 ): MachineRow {
   const active = activeMark(record, dockerHost);
-  const url = state.state === 'Running' ? engineUrl(record) : '';
+  const url = state.state === 'Running' && hasEnginePort(record) ? engineUrl(record) : '';
   const master = masterOf(record, all);
   const isMaster = record.HostOptions.SwarmOptions.Master;
   const swarm = isMaster ? `${record.Name} (master)` : master;

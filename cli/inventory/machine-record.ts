@@ -28,6 +28,8 @@ export interface DriverRecord {
   /** Fingerprint pinned on first connection; empty before. */
   readonly SSHHostKey: string;
   readonly EnginePort: number;
+  /** True if the engine listens on its socket only (--no-engine-port). */
+  readonly EnginePortClosed?: boolean;
   readonly SwarmMaster: boolean;
 }
 
@@ -95,6 +97,25 @@ export function checkMachineName(name: string): void {
   }
 }
 
+/** True if the machine's engine listens on a port, not on its socket only. */
+export function hasEnginePort({ Driver }: Pick<MachineRecord, 'Driver'>): boolean {
+  return Driver.EnginePortClosed !== true;
+}
+
+/** The record with the engine's port open or closed; the engine changes when it is provisioned. */
+export function withEnginePort(record: MachineRecord, open: boolean): MachineRecord {
+  const { EnginePortClosed: _, ...Driver } = record.Driver;
+  return { ...record, Driver: open ? Driver : { ...Driver, EnginePortClosed: true } };
+}
+
+/** Error for a call to the port of an engine that has none; says what to do instead. */
+export function enginePortClosedError({ Name: name }: MachineRecord): AppError {
+  return new AppError(
+    'unsupported',
+    `machine "${name}": the port of its engine is closed; use "shoal machine ssh ${name}" or, for its cluster, "shoal env"; "shoal machine provision --engine-port ${name}" opens it`,
+  );
+}
+
 /** `tcp://ADDRESS:PORT` of the machine's engine. */
 export function engineUrl(record: MachineRecord): string {
   if (record.DriverName === 'none') return record.URL;
@@ -106,7 +127,7 @@ export function bracketIpv6(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-const driverDecoder: Decoder<DriverRecord> = object({
+const driverDecoder: Decoder<DriverRecord> = object<DriverRecord>({
   IPAddress: string,
   MachineName: string,
   SSHUser: string,
@@ -114,6 +135,7 @@ const driverDecoder: Decoder<DriverRecord> = object({
   SSHKeyPath: string,
   SSHHostKey: string,
   EnginePort: count,
+  EnginePortClosed: optional(boolean),
   SwarmMaster: boolean,
 });
 

@@ -3,7 +3,7 @@ import type { ClientCredentials, EngineVersion } from './engine-client.js';
 import { connectionErrorText, fetchEngineVersion, probeTcp } from './engine-client.js';
 import type { MachineState } from './machine-list.js';
 import type { MachineRecord } from './machine-record.js';
-import { engineUrl } from './machine-record.js';
+import { engineUrl, hasEnginePort } from './machine-record.js';
 
 function endpoint(url: string): { readonly host: string; readonly port: number } {
   const parsed = new URL(url);
@@ -28,7 +28,8 @@ async function askEngine(
   timeoutMs: number,
 ): Promise<Pick<MachineState, 'engineVersion' | 'error'>> {
   try {
-    if (credentials === undefined) return { engineVersion: undefined, error: '' };
+    if (credentials === undefined || !hasEnginePort(record))
+      return { engineVersion: undefined, error: '' };
     const answer = await fetchEngineVersion(
       endpoint(engineUrl(record)),
       await credentials(),
@@ -43,7 +44,8 @@ async function askEngine(
 
 /**
  * Probes whether a machine runs (its ssh port accepts connections; driver `none` counts as running)
- * and queries its engine's version, unless `credentials` is undefined. Never throws.
+ * and queries its engine's version, unless `credentials` is
+ * undefined or the engine has no port. Never throws.
  */
 export async function probeMachineState(
   record: MachineRecord,

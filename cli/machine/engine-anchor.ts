@@ -2,13 +2,15 @@ import { messageOf } from '../../manager/common/base/errors.js';
 import type { EngineAuthority } from '../certificates/engine-authority.js';
 import { replaceEngineAuthority } from '../certificates/engine-authority.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
+import { hasEnginePort } from '../inventory/machine-record.js';
 import { installEngineAnchor } from '../ssh/remote-scripts.js';
 import type { ProvisionContext } from './provision-context.js';
 
-/** The record of a machine whose engine trusts this CA for clients. */
+/** The record of a machine whose engine trusts this CA for clients, if it has a port. */
 export function withEngineAnchor(record: MachineRecord, { id }: EngineAuthority): MachineRecord {
   const { HostOptions } = record;
-  const AuthOptions = { ...HostOptions.AuthOptions, EngineAnchor: id };
+  const { EngineAnchor: _, ...rest } = HostOptions.AuthOptions;
+  const AuthOptions = hasEnginePort(record) ? { ...rest, EngineAnchor: id } : rest;
   return { ...record, HostOptions: { ...HostOptions, AuthOptions } };
 }
 
@@ -29,8 +31,10 @@ export async function replaceEngineAnchors(
 ): Promise<AnchorReplacement> {
   const { store } = provisioning;
   const records = (await store.list()).filter(
-    ({ DriverName, HostOptions }) =>
-      DriverName === 'generic' && HostOptions.SwarmOptions.Cluster === cluster,
+    (record) =>
+      record.DriverName === 'generic' &&
+      record.HostOptions.SwarmOptions.Cluster === cluster &&
+      hasEnginePort(record),
   );
   if (records.length === 0) return { replaced: [], failed: [] };
   const authority = await replaceEngineAuthority(store, cluster, new Date());

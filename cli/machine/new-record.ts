@@ -20,6 +20,8 @@ export interface CreateFlags {
   readonly genericSshHostKey?: readonly string[] | undefined;
   readonly genericSshStrictHostKeyChecking?: string | undefined;
   readonly genericEnginePort: number;
+  /** False with --no-engine-port. */
+  readonly enginePort?: boolean | undefined;
   readonly engineLabel: readonly string[];
   readonly engineOpt: readonly string[];
   readonly engineEnv: readonly string[];
@@ -86,6 +88,9 @@ function checkFlags(flags: CreateFlags): void {
   const option = flags.engineOpt.find((entry) => !/^[a-z][a-z0-9-]*(?:=|$)/u.test(entry));
   if (option !== undefined)
     throw invalid(`--engine-opt ${option}: expected OPTION or OPTION=VALUE`);
+  if (flags.driver === 'none' && flags.enginePort === false) {
+    throw invalid('--no-engine-port requires driver "generic"');
+  }
   if (flags.driver === 'none' && (flags.swarm || flags.swarmMaster)) {
     throw invalid('a machine of driver "none" cannot join a cluster: it has no ssh');
   }
@@ -202,6 +207,7 @@ export function newRecords(
         SSHKeyPath: '',
         SSHHostKey: '',
         EnginePort: flags.genericEnginePort,
+        ...(flags.enginePort === false ? { EnginePortClosed: true } : {}),
         SwarmMaster: isMaster,
       },
       HostOptions: {

@@ -11,7 +11,7 @@ import { signOnManager } from '../certificates/issue-certificates.js';
 import type { MachineProgress, ProvisionProgress } from '../output/machine-progress.js';
 import { provision } from '../provision/provision.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
-import { engineUrl } from '../inventory/machine-record.js';
+import { engineUrl, hasEnginePort } from '../inventory/machine-record.js';
 import { withEngineAnchor } from './engine-anchor.js';
 import { remotePaths } from '../inventory/remote-paths.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
@@ -162,7 +162,8 @@ export class ProvisionBatch {
       const machine = await this.#provisioning.connectTo(record, connectRetryMs);
       const engine = await this.#provision(record, machine, row);
       const warning = await runtimeWarning(machine);
-      row.done(`ready at ${engineUrl(record)}, engine ${engine.version}${warning}`);
+      const place = hasEnginePort(record) ? `ready at ${engineUrl(record)}` : 'ready';
+      row.done(`${place}, engine ${engine.version}${warning}`);
       return engine;
     } catch (error) {
       row.failed(messageOf(error));

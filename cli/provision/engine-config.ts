@@ -90,14 +90,22 @@ interface Flag {
   readonly key: string;
 }
 
-function flags(port: number, options: EngineOptions): readonly Flag[] {
-  const flag = (key: string, argument: string): Flag => ({ key, argument });
+const flag = (key: string, argument: string): Flag => ({ key, argument });
+
+/** The flags of the engine's port. */
+function portFlags(port: number): readonly Flag[] {
   return [
     flag('hosts', `--host=tcp://0.0.0.0:${String(port)}`),
     flag('tlsverify', '--tlsverify'),
     flag('tlscacert', '--tlscacert=/etc/shoal/engine/ca.pem'),
     flag('tlscert', '--tlscert=/etc/shoal/engine/server.pem'),
     flag('tlskey', '--tlskey=/etc/shoal/engine/server-key.pem'),
+  ];
+}
+
+function flags(port: number | undefined, options: EngineOptions): readonly Flag[] {
+  return [
+    ...(port === undefined ? [] : portFlags(port)),
     flag('labels', '--label=provider=generic'),
     ...options.Labels.map((label) => flag('labels', `--label=${label}`)),
     ...options.InsecureRegistry.map((registry) =>
@@ -124,7 +132,11 @@ function parseDaemonJson(machine: string, text: string): Fields {
  */
 export function planEngineConfig(
   facts: InstalledEngine,
-  wanted: { readonly port: number; readonly options: EngineOptions },
+  wanted: {
+    /** Undefined for an engine that listens on its socket only. */
+    readonly port: number | undefined;
+    readonly options: EngineOptions;
+  },
 ): EngineConfig {
   const command = unitCommand(facts.unit);
   if (command === undefined) {

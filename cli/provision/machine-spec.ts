@@ -13,6 +13,7 @@ import {
 } from '../inventory/remote-paths.js';
 import type { DesiredConfiguration, DesiredFile } from './plan.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
+import { hasEnginePort } from '../inventory/machine-record.js';
 import type { ClusterMembership } from './settings-files.js';
 import { managerSettings, toLabels, workerSettings } from './settings-files.js';
 import type { ConsulAgent } from './consul-agent.js';
@@ -55,6 +56,13 @@ const consulAgentFiles = [
   remotePaths.consulReloadUnit,
 ];
 
+/** Files of the engine's port. */
+const enginePortFiles = [
+  remotePaths.engineCa,
+  certificatePaths.engine.cert,
+  certificatePaths.engine.key,
+];
+
 const workerFiles = [
   remotePaths.workerSettings,
   remotePaths.workerUnit,
@@ -71,8 +79,7 @@ export const checksummedPaths: readonly string[] = [
   daemonJsonPath,
   remotePaths.command,
   remotePaths.note,
-  remotePaths.engineCa,
-  certificatePaths.engine.cert,
+  ...enginePortFiles,
   ...managerFiles,
   ...workerFiles,
   ...consulAgentFiles,
@@ -148,7 +155,7 @@ function engineFiles(want: MachineSpec, input: ConfigureInput): readonly Desired
   return [
     file(dropInPath, dropIn),
     ...(daemonJson === undefined ? [] : [file(daemonJsonPath, daemonJson)]),
-    file(remotePaths.engineCa, want.engineAnchor),
+    ...(hasEnginePort(want.record) ? [file(remotePaths.engineCa, want.engineAnchor)] : []),
     file(remotePaths.command, shoalCommand, 0o755),
     file(remotePaths.note, `${JSON.stringify(input.note)}\n`),
     ...[...input.issued].map(([name, pem]) => file(certificatePaths[name].cert, pem)),
@@ -189,10 +196,11 @@ export function desiredConfiguration(
   const { membership } = want;
   const { programChanged } = input;
   const files = engineFiles(want, input);
+  const closed = hasEnginePort(want.record) ? [] : enginePortFiles;
   if (membership === undefined) {
     return {
       files,
-      absent: [...workerFiles, ...managerFiles, ...consulAgentFiles, ...obsoletePaths],
+      absent: [...closed, ...workerFiles, ...managerFiles, ...consulAgentFiles, ...obsoletePaths],
       units: [],
       users: [],
       programChanged,
@@ -203,6 +211,7 @@ export function desiredConfiguration(
   return {
     files: [...files, ...memberFiles(want, membership)],
     absent: [
+      ...closed,
       ...(isManager ? [] : managerFiles),
       ...(hasAgent ? [] : consulAgentFiles),
       ...obsoletePaths,

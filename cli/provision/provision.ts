@@ -6,6 +6,7 @@ import type { KeyPair } from '../../manager/common/pki/pki.js';
 import type { ClientCredentials, EngineVersion } from '../inventory/engine-client.js';
 import { checkConsulVersion } from './consul-version.js';
 import { planEngineConfig } from './engine-config.js';
+import { hasEnginePort } from '../inventory/machine-record.js';
 import type { LoginFacts, RootFacts } from '../ssh/facts.js';
 import type { SignNodes } from '../certificates/issue-certificates.js';
 import { issueCertificates } from '../certificates/issue-certificates.js';
@@ -25,7 +26,7 @@ import type { RemoteMachine } from '../ssh/remote-machine.js';
 import type { StepContext } from './run-step.js';
 import { runStep, stepTitle } from './run-step.js';
 import type { Upload } from '../bundle/runtime.js';
-import { waitForEngine, waitForManager, waitForUnit } from './verify.js';
+import { waitForEngine, waitForEngineSocket, waitForManager, waitForUnit } from './verify.js';
 
 /*
  * Probe → plan → run, twice: first setup (uploads, packages), then configuration. Idempotent: a
@@ -123,7 +124,10 @@ async function configure(
       daemonJson: facts.daemonJson,
       swarm: facts.engineSwarm,
     },
-    { port: record.Driver.EnginePort, options: record.HostOptions.EngineOptions },
+    {
+      port: hasEnginePort(record) ? record.Driver.EnginePort : undefined,
+      options: record.HostOptions.EngineOptions,
+    },
   );
   const now = new Date();
   const orders = planCertificates({
@@ -159,7 +163,10 @@ async function verify(input: ProvisionInput): Promise<EngineVersion> {
     );
   }
   if (membership !== undefined) checks.push(waitForUnit(machine, 'shoal-worker', signal));
-  const [engine] = await Promise.all([waitForEngine(record, engineCredentials, signal), ...checks]);
+  const answer = hasEnginePort(record)
+    ? waitForEngine(record, engineCredentials, signal)
+    : waitForEngineSocket(machine, signal);
+  const [engine] = await Promise.all([answer, ...checks]);
   return engine;
 }
 

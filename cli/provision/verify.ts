@@ -5,11 +5,12 @@ import {
   connectionErrorText,
   fetchEngineVersion,
   checkManagerTls,
+  parseEngineVersion,
 } from '../inventory/engine-client.js';
-import { managerPort } from '../inventory/remote-paths.js';
+import { managerPort, remotePaths } from '../inventory/remote-paths.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
-import { journalTail } from '../ssh/remote-scripts.js';
+import { journalTail, printEngineVersion } from '../ssh/remote-scripts.js';
 
 /**
  * Retries `attempt` until it succeeds, the deadline passes or `isFinal` is true of a failure; then
@@ -51,6 +52,18 @@ export async function waitForEngine(
       { cause: error },
     );
   }
+}
+
+/** Waits until the engine responds on its socket, for a machine whose engine has no port. */
+export async function waitForEngineSocket(
+  machine: Pick<RemoteMachine, 'name' | 'run'>,
+  signal?: AbortSignal,
+): Promise<EngineVersion> {
+  const argv = [remotePaths.node, '-e', printEngineVersion];
+  const { stdout } = await retryUntil(20_000, signal, async () =>
+    machine.run('reach the engine on its socket (see "systemctl status docker" on it)', argv),
+  );
+  return parseEngineVersion(stdout, `${machine.name}: answer of the engine to /version`);
 }
 
 async function journal(machine: Pick<RemoteMachine, 'exec'>, unit: string): Promise<string> {

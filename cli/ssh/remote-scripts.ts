@@ -166,6 +166,16 @@ if ! systemctl restart docker.service; then
 fi
 `;
 
+/** JavaScript: prints the engine's answer to `/version`, asked on its socket. */
+export const printEngineVersion = `
+require('http')
+  .get({ socketPath: '/var/run/docker.sock', path: '/version', timeout: 5000 }, (answer) => {
+    answer.pipe(process.stdout);
+  })
+  .on('timeout', function () { this.destroy(new Error('no answer')); })
+  .on('error', (error) => { console.error(error.message); process.exitCode = 1; });
+`;
+
 /** $1 unit. */
 export const restartUnit = `
 set -e

@@ -1,13 +1,12 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { engineCredentials } from '../../cli/certificates/engine-credentials.js';
-import type { UserAuthority } from '../../cli/certificates/authority.js';
 import { fetchEngineVersion } from '../../cli/inventory/engine-client.js';
 import { MachineStore } from '../../cli/inventory/machine-store.js';
 import { RemoteMachine } from '../../cli/ssh/remote-machine.js';
@@ -16,14 +15,6 @@ import { SshSession } from '../../cli/ssh/ssh.js';
 import { ProvisionContext } from '../../cli/machine/provision-context.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { openLab } from '../../fixtures/lab/lab.js';
-import {
-  clusterAuthoritySubject,
-  createPrivateKey,
-  createRequest,
-  signNode,
-  signRequest,
-  validityFor,
-} from '../../manager/common/pki/pki.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
 import type { ProgramResult } from '../helpers/program/shoal-program.js';
 import { ShoalProgram } from '../helpers/program/shoal-program.js';
@@ -170,80 +161,6 @@ machineTest(
     const keys = await bare().exec(['stat', '-c', '%a %U', '/etc/shoal/engine/server-key.pem']);
     t.is(keys.stdout.trim(), '600 root');
     t.is((await program.run(['machine', 'rm', '-f', 'bare'])).code, 0);
-  },
-);
-
-machineTest('an engine refuses certificates of a cluster', async (t) => {
-  const program = await aProgram(t);
-  t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
-  t.teardown(async () => program.run(['machine', 'rm', '-f', 'web']));
-  const store = new MachineStore(program.home);
-  const user: UserAuthority = await new ProvisionContext({ store, env: {} }).authority();
-  const now = new Date();
-  const clusterKey = await createPrivateKey();
-  const cert = await signRequest(user, {
-    request: await createRequest(clusterKey, 'c'),
-    subject: clusterAuthoritySubject('c1'),
-    alternativeNames: [],
-    usage: 'cluster-authority',
-    validity: validityFor(now, 10),
-  });
-  const key = await createPrivateKey();
-  const worker = await signNode(
-    { cert, key: clusterKey },
-    {
-      request: await createRequest(key, 'w'),
-      identity: { clusterId: 'c1', role: 'worker', nodeId: 'w' },
-      alternativeNames: [],
-      validity: validityFor(now, 10),
-    },
-  );
-  const endpoint = { host: engine().address, port: 2376 };
-  await t.throwsAsync(fetchEngineVersion(endpoint, { ca: user.cert, cert: worker, key }, 5000));
-  const owner = await new ProvisionContext({ store, env: {} }).credentials();
-  await t.throwsAsync(fetchEngineVersion(endpoint, owner, 5000));
-  const own = await engineCredentials(store, await store.load('web'), new Date());
-  await t.notThrowsAsync(fetchEngineVersion(endpoint, own, 5000));
-});
-
-machineTest(
-  'a copied engine certificate is refused once the CA of engines is replaced',
-  async (t) => {
-    const program = await aProgram(t);
-    t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
-    t.teardown(async () => program.run(['machine', 'rm', '-f', 'web']));
-    const { stdout: env } = await program.run(['machine', 'env', '--shell', 'sh', 'web']);
-    const docker = (setup: string): ProgramResult => {
-      const { status, stdout, stderr } = spawnSync('sh', ['-c', `${setup}\ndocker ps`], {
-        encoding: 'utf8',
-      });
-      return { code: status ?? 1, stdout, stderr };
-    };
-    const copy = join(program.home, 'copy');
-    await cp(new MachineStore(program.home).machineFolder('web'), copy, {
-      recursive: true,
-      dereference: true,
-    });
-    const stolen = `${env}\nexport DOCKER_CERT_PATH=${copy}`;
-    t.is(docker(stolen).code, 0);
-    const rotated = await program.run(['ca', 'rotate', '--engines']);
-    t.is(rotated.code, 0, rotated.stderr);
-    t.regex(docker(stolen).stderr, /bad certificate/u);
-    // The same shell works again after "machine env", which renews the certificate.
-    t.is((await program.run(['machine', 'env', 'web'])).code, 0);
-    t.is(docker(env).code, 0);
-
-    await engine().kill();
-    const incomplete = await program.run(['ca', 'rotate', '--engines']);
-    t.is(incomplete.code, 1);
-    t.regex(incomplete.stderr, /engine on web still accepts .* run "shoal machine provision web"/u);
-    await engine().boot();
-    await engine().ready();
-    t.regex((await program.run(['machine', 'env', 'web'])).stderr, /shoal machine provision web/u);
-    const found = await program.run(['doctor', 'web']);
-    t.regex(found.stdout, /web: the engine accepts certificates of an earlier CA/u);
-    t.is((await program.run(['machine', 'provision', 'web'])).code, 0);
-    t.is((await program.run(['machine', 'env', 'web'])).code, 0);
   },
 );
 

@@ -7,7 +7,7 @@ import { ExitError } from '../../exit-code.js';
 import { probeTcp } from '../../inventory/engine-client.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import type { MachineRecord } from '../../inventory/machine-record.js';
-import { engineUrl } from '../../inventory/machine-record.js';
+import { engineUrl, hasEnginePort } from '../../inventory/machine-record.js';
 import type { Network } from '../../../manager/common/model/network.js';
 import { SshSession } from '../../ssh/ssh.js';
 import { ProvisionContext } from '../../machine/provision-context.js';
@@ -151,10 +151,12 @@ async function examine(
   const url = new URL(engineUrl(record));
   const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
   try {
-    const answers = twice(
-      () => probeTcp(endpoint, connectTimeoutMs),
-      (state) => state === 'open',
-    );
+    const answers = hasEnginePort(record)
+      ? twice(
+          () => probeTcp(endpoint, connectTimeoutMs),
+          (state) => state === 'open',
+        )
+      : 'closed';
     const target = await new ProvisionContext({ store, env: cli.env }).target(record);
     const session = await connectTwice(target, signal);
     try {
@@ -172,7 +174,10 @@ async function examine(
         },
       );
       const facts = parseDoctorFacts(stdout, probe.at, probe.answered);
-      const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
+      const { port } = endpoint;
+      const enginePort = hasEnginePort(record)
+        ? { port, open: (await answers) === 'open' }
+        : undefined;
       const stuckNetworks = stuckOn(networks, record);
       const { Cluster } = record.HostOptions.SwarmOptions;
       const { id: engineAnchor } = await loadEngineAuthority(store, Cluster, new Date(cli.now()));

@@ -6,6 +6,7 @@ import { ProvisionProgress } from '../../output/machine-progress.js';
 import { nodeReadyIn } from '../../machine/cluster-calls.js';
 import { joinFailures } from '../../machine/failures.js';
 import type { CreateOptions } from '../../machine/create-options.js';
+import { withEnginePort } from '../../inventory/machine-record.js';
 import type { MachineGlobals } from '../../inventory/machine-globals.js';
 import { withProvisionContext } from '../../machine/with-provision-context.js';
 
@@ -34,7 +35,12 @@ export async function runMachineCreate(
 /** The commands `provision` and `regenerate-certs`; `renew` reissues certificates. */
 export async function provisionAgain(
   names: readonly string[],
-  options: MachineGlobals & { readonly runtime?: string; readonly force?: boolean },
+  options: MachineGlobals & {
+    readonly runtime?: string;
+    readonly force?: boolean;
+    /** --engine-port or --no-engine-port; undefined leaves the port as it is. */
+    readonly enginePort?: boolean;
+  },
   renew: boolean,
 ): Promise<void> {
   if (renew && options.force !== true) {
@@ -43,7 +49,11 @@ export async function provisionAgain(
       return;
   }
   await withProvisionContext(options, async (provisioning) => {
-    const records = await Promise.all(names.map(async (name) => provisioning.store.load(name)));
+    const { enginePort } = options;
+    const loaded = await Promise.all(names.map(async (name) => provisioning.store.load(name)));
+    const records = loaded.map((record) =>
+      enginePort === undefined ? record : withEnginePort(record, enginePort),
+    );
     const unmanaged = records.find((record) => record.DriverName === 'none');
     if (unmanaged !== undefined) {
       throw new AppError(

@@ -59,11 +59,13 @@ async function checkedEndpoint(
   if (record.DriverName === 'none') {
     return { record, url: engineUrl(record), folder: store.machineFolder(name) };
   }
+  if (swarm) {
+    await checkSwarm(record, await readCredentials(store));
+    return { record, url: swarmUrl(record), folder: store.certsFolder };
+  }
   const engine = await engineCredentials(store, record, new Date());
   await checkEngine(record, engine);
-  if (!swarm) return { record, url: engineUrl(record), folder: engine.folder };
-  await checkSwarm(record, await readCredentials(store));
-  return { record, url: swarmUrl(record), folder: store.certsFolder };
+  return { record, url: engineUrl(record), folder: engine.folder };
 }
 
 async function checkEngine(record: MachineRecord, credentials: ClientCredentials): Promise<void> {

@@ -71,7 +71,8 @@ function createCommand(): Command {
         .env('GENERIC_ENGINE_PORT')
         .argParser(port)
         .default(2376),
-    );
+    )
+    .option('--no-engine-port', 'keep the port closed: the engine listens on its socket only');
   return withClusterFlags(withEngineFlags(command)).action(
     async (names: string[], _: unknown, command: Command) => {
       const { runMachineCreate } = await import('./create.js');
@@ -137,6 +138,8 @@ function provisionCommands(): readonly Command[] {
         'Repeat the provisioning of machines; changes only what differs from the desired state',
       )
       .argument('<names...>')
+      .option('--engine-port', 'open the port of the engine')
+      .option('--no-engine-port', 'close it: the engine listens on its socket only')
       .option('--runtime <path>', 'Node.js binary for machines of another architecture')
       .action(async (names: string[], _: unknown, command: Command) => {
         const { provisionAgain } = await import('./create.js');

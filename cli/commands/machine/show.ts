@@ -8,7 +8,7 @@ import {
   toMachineRow,
 } from '../../inventory/machine-list.js';
 import { probeMachineState } from '../../inventory/machine-state.js';
-import { engineUrl } from '../../inventory/machine-record.js';
+import { enginePortClosedError, engineUrl, hasEnginePort } from '../../inventory/machine-record.js';
 import { formatList } from '../../output/format.js';
 import { compileTemplate } from '../../output/template/template.js';
 import type { MachineGlobals } from '../../inventory/machine-globals.js';
@@ -78,7 +78,10 @@ export async function print(
   const lines = await Promise.all(
     records.map(async (record) => {
       if (what === 'ip') return record.Driver.IPAddress;
-      if (what === 'url') return engineUrl(record);
+      if (what === 'url') {
+        if (!hasEnginePort(record)) throw enginePortClosedError(record);
+        return engineUrl(record);
+      }
       return (await probeMachineState(record, undefined, 10_000)).state;
     }),
   );

@@ -38,6 +38,16 @@ function command(dropIn: string): string {
   return /^ExecStart=(\/.*)$/mu.exec(dropIn)?.[1] ?? '';
 }
 
+test('an engine without a port listens on its socket only', (t) => {
+  const { dropIn } = planEngineConfig(facts(debianUnit), { port: undefined, options });
+  t.true(
+    dropIn.includes(
+      'ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS --label=provider=generic\n',
+    ),
+  );
+  t.notRegex(dropIn, /tcp:|tls/u);
+});
+
 test("the drop-in keeps the unit's command and appends the TLS flags", (t) => {
   const { dropIn } = planEngineConfig(facts(debianUnit), { port: 2376, options });
   t.is(

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { desiredCertificates } from '../../../cli/certificates/desired-certificates.js';
 import type { MachineRecord } from '../../../cli/inventory/machine-record.js';
+import { withEnginePort } from '../../../cli/inventory/machine-record.js';
 import { certificatePaths } from '../../../cli/inventory/remote-paths.js';
 import type { MachineSpec } from '../../../cli/provision/machine-spec.js';
 import {
@@ -108,6 +109,28 @@ for (const role of ['manager', 'worker', undefined] as const) {
     t.false(steps.some(({ kind }) => kind === 'remove-files'));
   });
 }
+
+test('an engine without a port has no certificate, and files of its port are removed', (t) => {
+  const closed = withEnginePort(record, false);
+  const want = { ...specFor('worker'), record: closed };
+  t.deepEqual(
+    desiredCertificates(want).map(({ name }) => name),
+    ['worker'],
+  );
+  const { files, absent } = desiredConfiguration(want, {
+    engine: { dropIn: '', daemonJson: undefined },
+    note: { name: 'node-1', liveRestore: false },
+    issued: new Map(),
+    programChanged: false,
+  });
+  t.false(files.some(({ path }) => path.startsWith('/etc/shoal/engine/')));
+  const { cert, key } = certificatePaths.engine;
+  for (const path of ['/etc/shoal/engine/ca.pem', cert, key]) {
+    t.true(absent.includes(path));
+    t.true(checksummedPaths.includes(path));
+  }
+  t.deepEqual(withEnginePort(closed, true), record);
+});
 
 test('a manager gets the certificates that it reads and no others', (t) => {
   const holder = { record, membership: { ...membership, role: 'manager' }, user: 'u' } as const;
