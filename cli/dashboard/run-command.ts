@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Cli } from '../cli.js';
+import { entryPoint } from '../installation.js';
 
 export interface CommandRun {
   readonly cli: Cli;
@@ -10,7 +10,6 @@ export interface CommandRun {
   readonly project: string | undefined;
 }
 
-const program = fileURLToPath(new URL('../main.js', import.meta.url));
 const maxLines = 5_000;
 
 /** Passes on this program's global flags, so that the command acts on the same cluster. */
@@ -18,7 +17,7 @@ function argumentsOf({ cli, words, project }: CommandRun): readonly string[] {
   const { cluster, storagePath, files, projectName, projectDirectory } = cli.options;
   const name = projectName ?? project;
   return [
-    program,
+    entryPoint,
     ...(cluster === undefined ? [] : ['--cluster', cluster]),
     ...(storagePath === undefined ? [] : ['--storage-path', storagePath]),
     ...files.flatMap((file) => ['--file', file]),

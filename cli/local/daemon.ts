@@ -1,16 +1,10 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { decodeJson, object, string } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
+import { entryPoint } from '../installation.js';
 import type { LocalDaemon, LocalLayout } from './layout.js';
 import { logPath, pidPath, settingsPath } from './layout.js';
-
-/**
- * This program's entry point; daemons run as `main.js manager|worker --config FILE`, as on
- * machines.
- */
-const entry = fileURLToPath(new URL('../main.js', import.meta.url));
 
 const stopMs = 20_000;
 const pollMs = 50;
@@ -45,7 +39,7 @@ export async function startDaemon(layout: LocalLayout, daemon: LocalDaemon): Pro
   try {
     const child = spawn(
       process.execPath,
-      [entry, daemon, '--config', settingsPath(layout, daemon)],
+      [entryPoint, daemon, '--config', settingsPath(layout, daemon)],
       { detached: true, cwd: '/', stdio: ['ignore', log.fd, log.fd] },
     );
     await new Promise<void>((resolve, reject) => {
@@ -108,7 +102,7 @@ export async function purgeDaemon(layout: LocalLayout, daemon: LocalDaemon): Pro
   try {
     const child = spawn(
       process.execPath,
-      [entry, daemon, '--config', settingsPath(layout, daemon), '--purge'],
+      [entryPoint, daemon, '--config', settingsPath(layout, daemon), '--purge'],
       { cwd: '/', stdio: ['ignore', log.fd, log.fd], timeout: 120_000 },
     );
     const code = await new Promise<number | null>((resolve, reject) => {

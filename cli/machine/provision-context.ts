@@ -181,7 +181,7 @@ export class ProvisionContext {
     }
     const [runtime, app] = await Promise.all([
       packRuntime(path, this.store.cacheFolder),
-      packApp(arch).then(async (bundle) => cacheApp(bundle, this.store.cacheFolder)),
+      packApp().then(async (bundle) => cacheApp(bundle, this.store.cacheFolder)),
     ]);
     return { runtime, app };
   }

@@ -260,14 +260,16 @@ if systemctl is-active --quiet shoal-consul.service; then
   fi
   PATH=/opt/shoal/consul/current:$PATH timeout 10 consul leave >/dev/null 2>&1 || true
 fi
+main=/opt/shoal/current/app/dist/program/main.js
+[ -e "$main" ] || main=/opt/shoal/current/app/dist/cli/main.js # of a version before the program was joined
 if [ "$1" = last ] && [ -e /etc/shoal/manager.json ] && [ ! -e /etc/shoal/consul/agent.json ]; then
-  timeout 30 /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js \\
+  timeout 30 /opt/shoal/current/runtime/bin/node "$main" \\
     manager --config /etc/shoal/manager.json --retire || true
 fi
 systemctl disable --quiet --now shoal-consul.service shoal-consul-reload.path 2>/dev/null || true
 if [ ! -e /var/lib/shoal/worker ]; then exit 0; fi
 if [ ! -x /opt/shoal/current/runtime/bin/node ] || [ ! -e /etc/shoal/worker.json ]; then exit 0; fi
-exec /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js \\
+exec /opt/shoal/current/runtime/bin/node "$main" \\
   worker --purge --config /etc/shoal/worker.json
 `;
 

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
+import { builtProgram } from '../../fixtures/build/program.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import type { Lab } from '../../fixtures/lab/lab.js';
 import { AppError } from '../../manager/common/base/errors.js';
 
-const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const main = builtProgram();
 
 /** A cluster on its own lab machines, driven by the real program. */
 export class BenchCluster {

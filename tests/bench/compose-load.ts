@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { builtProgram } from '../../fixtures/build/program.js';
 import { projectFolder } from '../helpers/compose/corpus.js';
 
-const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const main = builtProgram();
 const runCount = 5;
 
 /**

@@ -1,12 +1,13 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { builtProgram } from '../../fixtures/build/program.js';
 import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
 import { leaveSharedCluster, openSharedCluster } from '../helpers/lab/shared-cluster.js';
 import { Tmux } from '../helpers/program/tmux.js';
 
 const hasLab = process.getuid?.() === 0 && process.platform === 'linux';
-const program = new URL('../../cli/main.js', import.meta.url).pathname;
+const program = builtProgram();
 
 let cluster: E2eCluster;
 

@@ -41,7 +41,7 @@ test.before(async () => {
   if (!hasLab) return;
   await lab.down();
   await lab.up(1);
-  main = await copyProgram(machine());
+  main = copyProgram(machine());
   await loadImages(await buildArchive([await busyboxImage()]), [machine()]);
   await machine().output(['sh', '-c', 'mkdir -p /srv/demo && cat > /srv/demo/compose.yaml'], {
     stdin: compose,

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { builtProgram } from '../../fixtures/build/program.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { E2eCluster } from '../helpers/lab/e2e-cluster.js';
 import { machineTest } from '../helpers/lab/machine-test.js';
@@ -13,7 +13,7 @@ import { leaveSharedCluster, openSharedCluster } from '../helpers/lab/shared-clu
 
 /* Bytes on their way from a process in a container to the reader of this program's output. */
 
-const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const main = builtProgram();
 const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 const characters = 'äö€'.repeat(9_000);
 const compose = `

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { builtProgram } from '../../../fixtures/build/program.js';
 import { buildArchive } from '../../../fixtures/images/archive.js';
 import { busyboxImage } from '../../../fixtures/images/busybox.js';
 import { loadImages } from '../../../fixtures/images/load.js';
@@ -14,7 +15,7 @@ import type { Machine } from '../../../fixtures/lab/machine.js';
 import { todoImages } from '../../../fixtures/todo-app/images.js';
 import type { ProgramResult } from '../program/shoal-program.js';
 
-const main = fileURLToPath(new URL('../../../cli/main.js', import.meta.url));
+const main = builtProgram();
 export const todoAppDir = fileURLToPath(new URL('../../../../fixtures/todo-app', import.meta.url));
 
 /** The part of a container's `ps --format json` that the tests read. */
