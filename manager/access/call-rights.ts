@@ -53,6 +53,7 @@ const deployingRights = {
   'service.clean': deployProject,
   'task.stat-path': deployProject,
   'task.commit': deployProject,
+  'image.record': deployVisible,
   'image.resolve': deployVisible,
   'image.remove': deployCluster,
   // A task's id names no project, so these need the right to deploy everywhere.

@@ -23,6 +23,7 @@ const projectsOf: { readonly [Name in TableName]: Scoped<Name> } = {
   volumes: ofSpec,
   secrets: ofSpec,
   configs: ofSpec,
+  images: shared,
   leases: ({ holder }, view) =>
     holder.kind === 'task' ? view.get('tasks', holder.taskId)?.project : undefined,
   events: hidden,

@@ -36,6 +36,8 @@ const tickMs = 10;
 /** The manager's end of every worker: composes sessions, liveness, assignments and reports. */
 export class Dispatcher {
   readonly certificates: WorkerCertificates;
+  /** Calls and streams to the connected workers. */
+  readonly workers: WorkerCalls;
   readonly #options: DispatcherOptions;
   readonly #sessions: Sessions;
   readonly #server: SessionServer;
@@ -83,13 +85,15 @@ export class Dispatcher {
     this.#leases = new LeaseRelease({ view, clock, write, sessions });
     this.#monitor = this.#heartbeatMonitor();
     this.#engines = this.#engineSilence();
-    this.#images = new ImageDistributor({ view, clock, calls: workers, log, isConnected });
+    this.#images = new ImageDistributor({ view, clock, calls: workers, log, write, isConnected });
+    this.workers = {
+      call: (nodeId, name, args, signal) => workers.call(nodeId, name, args, signal),
+      open: (nodeId, request, signal) => {
+        if (request.kind === 'fetch-image') this.#images.expectFetch(nodeId, request.image);
+        return workers.open(nodeId, request, signal);
+      },
+    };
     this.#volumes = new VolumeRemoval({ store, clock, log, calls: workers, isConnected });
-  }
-
-  /** Calls and streams to the connected workers. */
-  get workers(): WorkerCalls {
-    return this.#sessions;
   }
 
   #sessionServer(): SessionServer {

@@ -4,11 +4,19 @@ import { AppError, messageOf, toAppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import { Semaphore } from '../common/base/semaphore.js';
 import type { NodeId } from '../common/model/ids.js';
+import {
+  imageKey,
+  isContentReference,
+  recordedId,
+  withClaim,
+} from '../common/model/image-record.js';
 import type { Node } from '../common/model/node.js';
+import { isTerminal } from '../common/model/task-state.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../common/protocol/frames.js';
 import type { MessageStream, NodeImage, WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { StoreView } from '../store/store.js';
+import type { BackgroundWrite } from './background-write.js';
 import type { ImageHolder } from './image-source.js';
 import { selectImageSource } from './image-source.js';
 import type { WorkerSession } from './sessions/session.js';
@@ -25,6 +33,7 @@ export interface ImageDistributorOptions {
   readonly clock: Clock;
   readonly calls: WorkerCalls;
   readonly log: Logger;
+  readonly write: BackgroundWrite;
   readonly isConnected: (nodeId: NodeId) => boolean;
 }
 
@@ -34,13 +43,25 @@ export interface ImageRequest {
   readonly platform?: string;
 }
 
-/** Copies images between nodes through this manager, so that a cluster needs no registry. */
+/**
+ * Copies images between nodes through this manager, so that a cluster needs no registry. A name has
+ * one content in the cluster, its record's: a node that claims another is no source.
+ */
 export class ImageDistributor {
   readonly #options: ImageDistributorOptions;
   readonly #transfers = new Semaphore(maxAtOnce);
+  /** When each fetch that a manager has requested expires, by node and image. */
+  readonly #fetches = new Map<string, number>();
 
   constructor(options: ImageDistributorOptions) {
     this.#options = options;
+  }
+
+  /** Allows the node to request this image once, as a manager has told it to fetch it. */
+  expectFetch(nodeId: NodeId, image: string): void {
+    const now = this.#options.clock.elapsed();
+    for (const [key, end] of this.#fetches) if (end <= now) this.#fetches.delete(key);
+    this.#fetches.set(fetchKey(nodeId, image), now + transferMs);
   }
 
   /**
@@ -62,8 +83,11 @@ export class ImageDistributor {
   async #copy(to: NodeId, wanted: ImageRequest, signal: AbortSignal): Promise<string> {
     const platform = wanted.platform ?? this.#platformOf(to);
     const holders = await this.#holders(to, wanted.image, signal);
-    const source = selectImageSource(holders, platform);
-    if (source === undefined) throw noSourceError(wanted.image, platform, holders);
+    const expected = this.#recordedId(wanted.image, platform);
+    const choice = selectImageSource(holders, platform, expected);
+    if (choice.kind === 'missing') throw noSourceError(wanted.image, platform, holders);
+    if (choice.kind === 'differs') throw differsError(wanted.image, expected, choice.holders);
+    const source = choice.holder;
     const known = await this.#knownLayers(source, to, signal);
     try {
       await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
@@ -73,7 +97,40 @@ export class ImageDistributor {
       this.#options.log.warn(`${messageOf(error)}; retrying with all layers`);
       await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
     }
+    if (expected === undefined) this.#recordCopy(wanted.image, source);
     return source.name;
+  }
+
+  #recordedId(image: string, platform: string): string | undefined {
+    if (isContentReference(image)) return undefined;
+    return recordedId(this.#options.view.get('images', imageKey(image)), platform);
+  }
+
+  /** Records the content of an image that no client has announced, so that it stays the same. */
+  #recordCopy(image: string, { nodeId, id, platform }: ImageHolder): void {
+    if (isContentReference(image)) return;
+    const key = imageKey(image);
+    this.#options.write((tx) => {
+      const known = tx.get('images', key);
+      if (recordedId(known, platform) !== undefined) return;
+      const contents = withClaim(known?.contents ?? {}, { nodeId, id, platform });
+      if (known === undefined) tx.create('images', { id: key, contents, source: 'copy', nodeId });
+      else tx.put('images', { ...known, contents });
+    });
+  }
+
+  /** True for the image of a task on the node, or of a fetch that a manager has requested. */
+  #isNeeded(nodeId: NodeId, image: string): boolean {
+    const { view, clock } = this.#options;
+    const fetch = this.#fetches.get(fetchKey(nodeId, image));
+    this.#fetches.delete(fetchKey(nodeId, image));
+    if (fetch !== undefined && fetch > clock.elapsed()) return true;
+    const key = imageKey(image);
+    return view
+      .tasksOfNode(nodeId)
+      .some(
+        ({ status, spec }) => !isTerminal(status.state) && imageKey(spec.container.image) === key,
+      );
   }
 
   /** Handles a worker's `want-image` message. */
@@ -83,6 +140,12 @@ export class ImageDistributor {
   ): Promise<void> {
     const { requestId } = message;
     try {
+      if (!this.#isNeeded(session.nodeId, message.image)) {
+        throw new AppError(
+          'forbidden',
+          `image ${message.image}: no task on node ${session.nodeName} uses it`,
+        );
+      }
       const from = await this.copyImage(session.nodeId, message, session.ended);
       session.post({ kind: 'image', requestId, from });
     } catch (error) {
@@ -223,6 +286,28 @@ async function untilExit(stream: MessageStream): Promise<void> {
 
 function decodeText(data: Uint8Array): string {
   return Buffer.from(data).toString();
+}
+
+function fetchKey(nodeId: NodeId, image: string): string {
+  return `${nodeId} ${imageKey(image)}`;
+}
+
+function differsError(
+  image: string,
+  expected: string | undefined,
+  holders: readonly ImageHolder[],
+): AppError {
+  const copies = holders.map(({ name, id }) => `${name} (${shortId(id)})`).join(', ');
+  const problem =
+    expected === undefined
+      ? `nodes have different contents: ${copies}`
+      : `no connected node has its recorded content ${shortId(expected)}; other contents are on ${copies}`;
+  return new AppError('not-found', `image ${image}: ${problem}; build, pull or load it again`);
+}
+
+/** The first twelve digits of an image id. */
+function shortId(id: string): string {
+  return id.replace('sha256:', '').slice(0, 12);
 }
 
 function noSourceError(image: string, platform: string, holders: readonly ImageHolder[]): AppError {

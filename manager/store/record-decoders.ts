@@ -14,6 +14,7 @@ import {
 import type { ClientRecord } from '../common/model/trust/client.js';
 import { clientRoles } from '../common/model/trust/client.js';
 import type { ProjectRecord } from '../common/model/trust/project-policy.js';
+import type { ImageRecord } from '../common/model/image-record.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
 import { meta, projectPolicy } from '../common/protocol/object-decoders.js';
@@ -34,6 +35,14 @@ export const lease = object<Lease>({
     gateway: object({ nodeId: branded(), networkId: branded() }),
     fenced: object({ nodeId: branded() }),
   }),
+});
+
+export const imageRecord = object<ImageRecord>({
+  ...meta,
+  id: branded(),
+  contents: dictionary(nonEmptyString),
+  source: oneOf('client', 'copy'),
+  nodeId: branded(),
 });
 
 const joinToken = object<JoinToken>({

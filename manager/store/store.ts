@@ -2,6 +2,7 @@ import type { Config, Secret } from '../common/model/secret.js';
 import type { ClientRecord } from '../common/model/trust/client.js';
 import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
+import type { ImageRecord } from '../common/model/image-record.js';
 import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
@@ -43,6 +44,7 @@ export interface Tables {
   readonly tasks: Task;
   readonly networks: Network;
   readonly volumes: Volume;
+  readonly images: ImageRecord;
   readonly secrets: Secret;
   readonly configs: Config;
   readonly leases: Lease;

@@ -12,6 +12,7 @@ import {
   auditRecord,
   clusterRecord,
   eventRecord,
+  imageRecord,
   lease,
   projectRecord,
 } from './record-decoders.js';
@@ -47,6 +48,7 @@ export const tableDefinitions: { readonly [Name in TableName]: TableDefinition<T
   volumes: { singular: 'volume', decoder: volume, nameOf },
   secrets: { singular: 'secret', decoder: storedSecret, nameOf, sealedFields: ['data'] },
   configs: { singular: 'config', decoder: storedConfig, nameOf, sealedFields: ['data'] },
+  images: { singular: 'image', decoder: imageRecord },
   leases: { singular: 'lease', decoder: lease },
   cluster: { singular: 'cluster record', decoder: clusterRecord },
   projects: { singular: 'project', decoder: projectRecord },

@@ -8,4 +8,5 @@ export type NetworkId = Brand<'network'>;
 export type VolumeId = Brand<'volume'>;
 export type SecretId = Brand<'secret'>;
 export type ConfigId = Brand<'config'>;
+export type ImageId = Brand<'image'>;
 export type LeaseId = Brand<'lease'>;

@@ -10,6 +10,11 @@ export interface AssignedTask extends TaskParts {
    * rather than a time stamp, because the clocks of node and manager may differ.
    */
   readonly startDelayMs?: number;
+  /**
+   * Ids of the image's recorded content, one for each platform; a container is created from no
+   * other. Absent without a record.
+   */
+  readonly imageIds?: readonly string[];
 }
 
 type TaskParts = Pick<

@@ -170,6 +170,7 @@ export const controlResults: ControlResults = {
   'image.find': array(imageOnNode),
   'image.resolve': nonEmptyString,
   'image.remove': strings,
+  'image.record': nothing,
   'task.list': array(task),
   'task.top': processList,
   'task.stat-path': nullable(pathInfo),

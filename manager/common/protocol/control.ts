@@ -113,6 +113,18 @@ export interface ControlCallMap
    * Removes an image from every ready node that does not use it. Returns the names of these nodes.
    */
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
+  /**
+   * Records which content an image name has in the cluster: that of `node` after an image was `made`
+   * there, the one that all nodes have after it was `pulled`, none after it was `removed`.
+   */
+  'image.record': {
+    args: {
+      readonly image: string;
+      readonly event: 'made' | 'pulled' | 'removed';
+      readonly node?: string;
+    };
+    result: null;
+  };
   'task.list': {
     args: { readonly project?: string; readonly service?: string; readonly nodeId?: string };
     result: readonly Task[];

@@ -1,11 +1,13 @@
+import { oneOf } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
-import type { ImageOnNode } from '../../common/protocol/control.js';
 import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
-import type { CallContext, ControlCalls } from '../context.js';
+import type { ControlCalls } from '../context.js';
+import { findNode } from '../find.js';
+import { findImage } from '../find-image.js';
+import { forgetImage, recordImage, recordPull } from '../record-image.js';
 
-const askMs = 15_000;
 const removeMs = 30_000;
 
 /** Keeps only the known credential fields; a field that is not a string throws `invalid`. */
@@ -20,25 +22,12 @@ export function readAuth(value: unknown): RegistryAuth {
   );
 }
 
-/** Queries every ready node; nodes that do not answer within 15 s are left out. */
-export async function findImage(
-  { store, workers, signal }: Pick<CallContext, 'store' | 'workers' | 'signal'>,
-  image: string,
-): Promise<readonly ImageOnNode[]> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
-  const nodes = store.view.list('nodes').filter(({ status }) => status.state === 'ready');
-  const found = await Promise.all(
-    nodes.map(async ({ id, spec }): Promise<readonly ImageOnNode[]> => {
-      const seen = await workers.call(id, 'findImage', { image }, deadline).catch(() => null);
-      return seen === null ? [] : [{ ...seen, nodeId: id, node: spec.name }];
-    }),
-  );
-  return found.flat();
-}
-
 const resolveMs = 30_000;
 
-export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove' | 'image.resolve'> = {
+export const imageCalls: Pick<
+  ControlCalls,
+  'image.find' | 'image.record' | 'image.remove' | 'image.resolve'
+> = {
   'image.resolve': ({ store, workers, signal }, value) => {
     const args = new Args('image.resolve', value);
     const [node] = store.view
@@ -70,6 +59,25 @@ export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove' | 'ima
         return gone ? [node] : [];
       }),
     );
+    if (removed.every((names) => names.length > 0)) {
+      await context.store.update('control', (tx) => {
+        forgetImage(tx, image);
+      });
+    }
     return removed.flat();
+  },
+  'image.record': async (context, value) => {
+    const args = new Args('image.record', value);
+    const image = args.text('image');
+    const event = args.field('event', oneOf('made', 'pulled', 'removed'));
+    if (event === 'removed') {
+      await context.store.update('control', (tx) => {
+        forgetImage(tx, image);
+      });
+      return null;
+    }
+    const { id } = findNode(context.store.view, args.text('node'));
+    await (event === 'made' ? recordImage : recordPull)(context, id, image);
+    return null;
   },
 };

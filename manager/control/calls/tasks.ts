@@ -2,6 +2,7 @@ import type { TaskRef } from '../../common/protocol/control.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 import { findRunningTask } from '../find.js';
+import { recordImage } from '../record-image.js';
 
 const deadlineMs = 15_000;
 const commitMs = 600_000;
@@ -50,7 +51,8 @@ export const taskCalls: Pick<
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     return workers.call(task.nodeId, 'inspect', { taskId: task.id }, deadline);
   },
-  'task.commit': ({ store, workers, signal }, value) => {
+  'task.commit': async (context, value) => {
+    const { store, workers, signal } = context;
     const args = new Args('task.commit', value);
     const task = findRunningTask(store.view, readTaskRef(args));
     const [image, author] = [args.optionalText('image'), args.optionalText('author')];
@@ -64,6 +66,8 @@ export const taskCalls: Pick<
       ...(comment === undefined ? {} : { comment }),
     };
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(commitMs)]);
-    return workers.call(task.nodeId, 'commit', call, deadline);
+    const id = await workers.call(task.nodeId, 'commit', call, deadline);
+    if (image !== undefined) await recordImage(context, task.nodeId, image);
+    return id;
   },
 };

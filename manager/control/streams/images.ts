@@ -2,13 +2,21 @@ import { requireBuildNetwork } from '../../access/client-access.js';
 import { orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
+import { imageKey, recordedFirst } from '../../common/model/image-record.js';
 import type { Node } from '../../common/model/node.js';
 import { parsePlatform, runsPlatform } from '../../common/model/platform.js';
-import type { RegistryAuth, WorkerStreamRequest } from '../../common/protocol/worker-calls.js';
+import { decodeStreamFrame } from '../../common/protocol/frames.js';
+import type {
+  MessageStream,
+  RegistryAuth,
+  WorkerStreamRequest,
+} from '../../common/protocol/worker-calls.js';
 import { buildParameters } from '../../common/protocol/worker-request-decoders.js';
 import { Args } from '../args.js';
-import { findImage, readAuth } from '../calls/images.js';
+import { readAuth } from '../calls/images.js';
 import { findNode } from '../find.js';
+import { findImage } from '../find-image.js';
+import { recordImage, recordPull } from '../record-image.js';
 import { pipe } from './exec.js';
 import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
 
@@ -17,9 +25,27 @@ async function pipeToWorker(
   client: ClientStream,
   nodeId: NodeId,
   request: WorkerStreamRequest,
+  atEnd: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  const opened = await context.workers.open(nodeId, request, client.signal);
-  await pipe(context, client, { nodeId, ...opened });
+  const { streamId, stream } = await context.workers.open(nodeId, request, client.signal);
+  await pipe(context, client, { nodeId, streamId, stream: beforeExit(stream, atEnd) });
+}
+
+/** Runs a step before the message with which the worker ends its work, unless it failed. */
+function beforeExit(stream: MessageStream, step: () => Promise<void>): MessageStream {
+  return {
+    send: (message) => stream.send(message),
+    close: () => {
+      stream.close();
+    },
+    async *[Symbol.asyncIterator]() {
+      for await (const message of stream) {
+        const isText = typeof message === 'string';
+        if (!isText && decodeStreamFrame(message)?.channel === 'exit') await step();
+        yield message;
+      }
+    },
+  };
 }
 
 function optionalAuth(args: Args): { readonly auth?: RegistryAuth } {
@@ -36,7 +62,9 @@ export const pull: ControlStreams['pull'] = async (context, args, client) => {
     ...(platform === undefined ? {} : { platform }),
     ...optionalAuth(args),
   } as const;
-  await pipeToWorker(context, client, node.id, request);
+  await pipeToWorker(context, client, node.id, request, () =>
+    recordPull({ ...context, signal: client.signal }, node.id, request.image),
+  );
 };
 
 export const fetchStream: ControlStreams['fetch'] = async (context, args, client) => {
@@ -49,7 +77,9 @@ export const fetchStream: ControlStreams['fetch'] = async (context, args, client
 export const push: ControlStreams['push'] = async (context, args, client) => {
   const image = args.text('image');
   const holders = await findImage({ ...context, signal: client.signal }, image);
-  const [first] = [...holders].sort((a, b) => b.createdAt - a.createdAt);
+  const latestFirst = [...holders].sort((a, b) => b.createdAt - a.createdAt);
+  const record = context.store.view.get('images', imageKey(image));
+  const [first] = recordedFirst(latestFirst, record);
   if (first === undefined)
     throw new AppError(
       'not-found',
@@ -78,7 +108,10 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
     ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
   } as const;
   const node = builderNode(context, args.optionalText('node'), args.optionalText('platform'));
-  await pipeToWorker(context, client, node.id, request);
+  const tags = [query.t ?? []].flat().map(String);
+  await pipeToWorker(context, client, node.id, request, async () => {
+    for (const tag of tags) await recordImage({ ...context, signal: client.signal }, node.id, tag);
+  });
 };
 
 /** The named node; else always the same capable node, so that its build cache is reused. */

@@ -1,4 +1,5 @@
 import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
+import { imageKey } from '../../common/model/image-record.js';
 import type { Endpoint, NetworkOnNode, ProjectNames } from '../../common/model/network-view.js';
 import { contentOf } from '../../common/model/secret.js';
 import type { Task } from '../../common/model/task.js';
@@ -137,7 +138,7 @@ export class NodeAssignments {
         this.#tasks.delete(taskId);
         draft.remove('tasks', taskId);
       } else {
-        const assigned = toAssigned(wanted);
+        const assigned = this.#toAssigned(wanted, sent?.assigned);
         const refs = this.#hasGateways(wanted) || !isStopping(wanted) ? refsOf(wanted) : noRefs;
         if (sent === undefined || !sameTask(sent.assigned, assigned)) {
           draft.upsert('tasks', taskId, assigned);
@@ -163,6 +164,19 @@ export class NodeAssignments {
     if (stateRank(state) < stateRank('assigned')) return false;
     if (task.desired === 'remove' && isTerminal(state)) return false;
     return sent || isStopping(task) || this.#hasGateways(task);
+  }
+
+  /** A task keeps the image content that it was sent with. */
+  #toAssigned(task: Task, sent: AssignedTask | undefined): AssignedTask {
+    const imageIds = sent === undefined ? this.#imageIds(task) : sent.imageIds;
+    return { ...toAssigned(task), ...(imageIds === undefined ? {} : { imageIds }) };
+  }
+
+  /** Undefined if the task wants what its registry has now, or no client has recorded the image. */
+  #imageIds({ spec: { container } }: Task): readonly string[] | undefined {
+    if (container.pullPolicy === 'always') return undefined;
+    const record = this.#source.view.get('images', imageKey(container.image));
+    return record?.source === 'client' ? Object.values(record.contents) : undefined;
   }
 
   #hasGateways({ attachments }: Task): boolean {

@@ -21,7 +21,7 @@ const build: RouteHandler = async (context, request) => {
   const node = workNode(context);
   const names = request.query.getAll('t').join(', ');
   await context.note(request.peer, 'image.build', names === '' ? 'no name' : `image ${names}`);
-  const replaceStale = await watchTags(context, node);
+  const replaceStale = await watchTags(context, node, request.peer);
   const call = { ...passOn(request), body: request.upload };
   const reply = await askEngine(context.workers, node.id, call, request.signal);
   return andThen(toResponse(reply), replaceStale);
@@ -37,7 +37,7 @@ function buildKit(name: 'grpc' | 'session'): RouteHandler {
     const call = { ...passOn(request), upgrade };
     if (name === 'session') return tunnelUpgrade(context.workers, node.id, call, signal);
     await context.note(peer, 'image.build', `BuildKit on node ${node.spec.name}`);
-    const replaceStale = await watchTags(context, node);
+    const replaceStale = await watchTags(context, node, peer);
     const answer = await tunnelUpgrade(context.workers, node.id, call, signal);
     return andThen(answer, replaceStale);
   };

@@ -47,7 +47,7 @@ const commit: RouteHandler = async (context, request) => {
   const item = findContainer(context.store.view, request.query.get('container') ?? '');
   const [repo, tag] = [request.query.get('repo') ?? '', request.query.get('tag') ?? ''];
   await context.note(request.peer, 'commit', `container ${item.task.containerName} ${repo}:${tag}`);
-  const replaceStale = await watchTags(context, item.node);
+  const replaceStale = await watchTags(context, item.node, request.peer);
   const query = new URLSearchParams(request.query);
   query.delete('container');
   const path = `/commit?container=:container&${query.toString()}`;

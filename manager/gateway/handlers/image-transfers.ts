@@ -2,7 +2,7 @@ import { deployCluster, deployVisible } from '../../access/required-right.js';
 import { AppError, toAppError } from '../../common/base/errors.js';
 import type { Node } from '../../common/model/node.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
-import { readyNodes, workNode } from '../engine/fan-out.js';
+import { nodeTimeoutMs, readyNodes, workNode } from '../engine/fan-out.js';
 import type { EngineCall, EngineReply } from '../engine/pass-request.js';
 import { askEngine, passOn, successful, toResponse } from '../engine/pass-request.js';
 import { findCopies, latestCopy } from '../images/copies.js';
@@ -38,7 +38,11 @@ async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiRe
   const call = passOn(request);
   const replies = await Promise.all(nodes.map((node) => replyOf(context, node, call, signal)));
   const [first] = replies;
-  if (first !== undefined && replies.length === 1) return toResponse(await replyOrThrow(first));
+  if (first !== undefined && replies.length === 1) {
+    return andThen(toResponse(await replyOrThrow(first)), () =>
+      recordPulls(context, request, image, replies),
+    );
+  }
   // Nothing is running if every node refuses: the client gets the status of the first.
   if (first !== undefined && replies.every(({ reply }) => reply === undefined)) {
     await replyOrThrow(first);
@@ -46,8 +50,25 @@ async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiRe
   return {
     kind: 'stream',
     contentType: 'application/json',
-    pour: (sink) => pourMerged(replies, sink),
+    pour: async (sink) => {
+      await pourMerged(replies, sink);
+      await recordPulls(context, request, image, replies);
+    },
   };
+}
+
+/** Records the content that the nodes have pulled, if they agree on it. */
+async function recordPulls(
+  context: GatewayContext,
+  { peer }: ApiRequest,
+  image: string,
+  replies: readonly NodeReply[],
+): Promise<void> {
+  const [pulled] = replies.filter(({ reply }) => reply !== undefined);
+  if (pulled === undefined) return;
+  const caller = { peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
+  const node = pulled.node.id;
+  await context.control('image.record', { image, node, event: 'pulled' }, caller);
 }
 
 interface NodeReply {
@@ -103,7 +124,7 @@ async function upload(
   const { signal, peer } = request;
   const node = workNode(context);
   await context.note(peer, action, what === '' ? `node ${node.spec.name}` : `image ${what}`);
-  const replaceStale = await watchTags(context, node);
+  const replaceStale = await watchTags(context, node, peer);
   const call = { ...passOn(request), body: request.upload };
   const answer = toResponse(await askEngine(context.workers, node.id, call, signal));
   return andThen(answer, replaceStale);

@@ -78,6 +78,10 @@ const tag: RouteHandler = async (context, request, image = '') => {
   const { signal } = request;
   const call = passOn(request);
   await askAll(context, nodes, { call, decoder: anything, signal, isFatal: () => true });
+  const { query } = request;
+  const name = `${query.get('repo') ?? ''}:${query.get('tag') ?? 'latest'}`;
+  const record = { image: name, node: latest.node.id, event: 'made' } as const;
+  await context.control('image.record', record, request);
   return { kind: 'empty', status: 201 };
 };
 
@@ -98,6 +102,7 @@ const remove: RouteHandler = async (context, request, image = '') => {
       isFatal: ({ kind }) => kind !== 'not-found',
     },
   );
+  await context.control('image.record', { image, event: 'removed' }, request);
   return jsonResponse(distinct(answers));
 };
 

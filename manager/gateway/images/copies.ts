@@ -1,4 +1,5 @@
 import { AppError } from '../../common/base/errors.js';
+import { imageKey, recordedFirst } from '../../common/model/image-record.js';
 import type { Node } from '../../common/model/node.js';
 import type { NodeImage } from '../../common/protocol/worker-calls.js';
 import type { GatewayContext } from '../context.js';
@@ -9,7 +10,10 @@ export interface ImageCopy extends NodeImage {
   readonly node: Node;
 }
 
-/** The copies of an image on all ready nodes, the latest tag first: it may differ between nodes. */
+/**
+ * The copies of an image on all ready nodes: those with the recorded content first, then the latest
+ * tag first, as it may differ between nodes.
+ */
 export async function findCopies(
   context: Pick<GatewayContext, 'store' | 'workers'>,
   image: string,
@@ -24,10 +28,11 @@ export async function findCopies(
     }),
   );
   const age = ({ taggedAt, createdAt }: ImageCopy): number => taggedAt ?? createdAt;
-  return found.flat().sort((a, b) => age(b) - age(a));
+  const latestFirst = found.flat().sort((a, b) => age(b) - age(a));
+  return recordedFirst(latestFirst, context.store.view.get('images', imageKey(image)));
 }
 
-/** The latest copy of an image. Throws `not-found` with the Docker Engine's message. */
+/** The recorded copy of an image, or else the latest one. Throws `not-found` with the Docker Engine's message. */
 export async function latestCopy(
   context: Pick<GatewayContext, 'store' | 'workers'>,
   image: string,

@@ -1,10 +1,11 @@
 import { AppError, messageOf } from '../../common/base/errors.js';
 import type { Node } from '../../common/model/node.js';
 import { decodeStreamFrame } from '../../common/protocol/frames.js';
+import type { Peer } from '../../transport/peer.js';
 import type { GatewayContext } from '../context.js';
 import { nodeTimeoutMs, readyNodes } from '../engine/fan-out.js';
 
-type Context = Pick<GatewayContext, 'store' | 'workers' | 'log'>;
+type Context = Pick<GatewayContext, 'store' | 'workers' | 'log' | 'control'>;
 
 /** Deadline of a copy from one node to another, ms. */
 const copyMs = 15 * 60_000;
@@ -21,17 +22,26 @@ async function tagsOf({ workers }: Context, { id }: Node): Promise<Tags> {
 }
 
 /**
- * Remembers a node's tags; the returned function replaces the copies that other nodes have under
- * the tags that have moved since, also if the client has left. Nodes without the tag copy the image
+ * Remembers a node's tags; the returned function records the content of the tags that have moved
+ * since, on behalf of the client, and replaces the copies that other nodes have under
+ * these tags, also if the client has left. Nodes without the tag copy the image
  * when they run it. Failures are logged.
  */
-export async function watchTags(context: Context, node: Node): Promise<() => Promise<void>> {
+export async function watchTags(
+  context: Context,
+  node: Node,
+  peer: Peer,
+): Promise<() => Promise<void>> {
   const before = await tagsOf(context, node);
   return async () => {
     const moved = [...(await tagsOf(context, node))].filter(
       ([tag, id]) => before.get(tag) !== id && !tag.startsWith('<none>'),
     );
     if (moved.length === 0) return;
+    const caller = { peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
+    for (const [image] of moved) {
+      await context.control('image.record', { image, node: node.id, event: 'made' }, caller);
+    }
     const others = readyNodes(context).filter(({ id }) => id !== node.id);
     await Promise.all(
       others.map(async (other) => {

@@ -3,6 +3,7 @@ import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { LeaseId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import { Dispatcher } from '../../../manager/dispatcher/dispatcher.js';
+import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type { Hello } from '../../../manager/dispatcher/sessions/hello.js';
 import type { DispatcherOptions } from '../../../manager/dispatcher/options.js';
 import type { Transaction } from '../../../manager/store/store.js';
@@ -185,7 +186,7 @@ test('calls and streams of a worker are settled by its messages', async (t) => {
 test('requests for images and certificates are answered', async (t) => {
   const { join } = await cluster(withTask);
   const worker = await join('w1');
-  worker.receive({ kind: 'want-image', requestId: 7, image: 'app:1' });
+  worker.receive({ kind: 'want-image', requestId: 7, image: 'busybox' });
   worker.receive({ kind: 'renew', requestId: 8, request: 'csr' });
   await settle();
   t.like(
@@ -380,4 +381,25 @@ test('a stopped dispatcher closes its workers and leaves no timer', async (t) =>
   await store.update('restore', (tx) => tx.remove('tasks', t1));
   clock.advance(1_000);
   t.is(posted.length, count);
+});
+
+test('a node that a manager tells to fetch an image may request it', async (t) => {
+  const { dispatcher, join, open } = await cluster(withTask);
+  const worker = await join('w1');
+  const opened = dispatcher.workers.open(w1, { kind: 'fetch-image', image: 'other:1' }, never);
+  await open('/v1/worker-stream/s1', 'w1', new FakeConnection());
+  await opened;
+  worker.receive({ kind: 'want-image', requestId: 7, image: 'other:1' });
+  worker.receive({ kind: 'want-image', requestId: 8, image: 'third:1' });
+  await settle();
+  t.deepEqual(
+    worker.posted
+      .filter(({ kind }) => kind === 'image')
+      .map((message) => message as Extract<ManagerMessage, { kind: 'image' }>)
+      .map(({ requestId, error }) => [requestId, error?.kind]),
+    [
+      [8, 'forbidden'],
+      [7, 'not-found'],
+    ],
+  );
 });

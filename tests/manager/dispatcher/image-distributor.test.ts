@@ -1,15 +1,17 @@
 import test from 'ava';
-import { aNode } from '../../../fixtures/cluster/build.js';
+import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { deferred } from '../../../manager/common/base/cancellation.js';
 import { AppError, isAppError } from '../../../manager/common/base/errors.js';
-import type { NodeId } from '../../../manager/common/model/ids.js';
+import type { ImageId, NodeId } from '../../../manager/common/model/ids.js';
 import { decodeStreamFrame, encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
+import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type {
   MessageStream,
   NodeImage,
   WorkerCalls,
   WorkerStreamRequest,
 } from '../../../manager/common/protocol/worker-calls.js';
+import { backgroundWrite } from '../../../manager/dispatcher/background-write.js';
 import {
   ImageDistributor,
   type ImageRequest,
@@ -46,6 +48,8 @@ class FakeNodes implements WorkerCalls {
   /** Questions and streams, `w2 findImage`, `w2 save-image 2` with the number of layers left out. */
   readonly asked: string[] = [];
   readonly loaded: string[] = [];
+  /** Image ids that archives have to have. */
+  readonly expected: string[] = [];
   readonly streams: MessageStream[] = [];
   findImage: (nodeId: NodeId) => Promise<NodeImage | null> = (nodeId) =>
     Promise.resolve(nodeId === w2 ? found() : null);
@@ -72,6 +76,7 @@ class FakeNodes implements WorkerCalls {
     signal.throwIfAborted();
     const without = request.kind === 'save-image' ? request.withoutLayers : undefined;
     this.asked.push(`${nodeId} ${request.kind} ${without ?? ''}`.trim());
+    if (request.kind === 'load-image') this.expected.push(request.id);
     const [stream, far] = messagePair();
     this.streams.push(far);
     void (request.kind === 'save-image' ? this.save(far) : this.load(far));
@@ -94,6 +99,7 @@ async function cluster() {
     clock,
     calls: nodes,
     log,
+    write: backgroundWrite(store, log),
     isConnected: (nodeId) => nodeId !== 'w4',
   });
   const copy = (wanted = app, signal = never): Promise<string> =>
@@ -101,7 +107,8 @@ async function cluster() {
       (name) => `from ${name}`,
       (error: unknown) => (isAppError(error) ? `${error.kind}: ${error.message}` : String(error)),
     );
-  return { clock, nodes, images, copy, lines };
+  const recorded = (image = 'app:1') => store.view.get('images', image as ImageId);
+  return { clock, nodes, images, copy, lines, store, recorded };
 }
 
 test('an image is copied unchanged from the connected node that has it', async (t) => {
@@ -318,9 +325,109 @@ test('a transfer is ended after 15 minutes', async (t) => {
 test('a worker that wants an image is answered with the source or the reason', async (t) => {
   const { nodes, images } = await cluster();
   const worker = aSession('w1');
+  images.expectFetch(w1, 'app:1');
   await images.handleRequest(worker.session, { kind: 'want-image', requestId: 7, image: 'app:1' });
   nodes.findImage = () => Promise.resolve(null);
+  images.expectFetch(w1, 'app:2');
   await images.handleRequest(worker.session, { kind: 'want-image', requestId: 8, image: 'app:2' });
   t.deepEqual(worker.posted[0], { kind: 'image', requestId: 7, from: 'node-2' } as object);
   t.like(worker.posted[1], { kind: 'image', requestId: 8, error: { kind: 'not-found' } });
+});
+
+test('a node that claims a newer copy with another content is no source of a recorded image', async (t) => {
+  const { nodes, copy, store } = await cluster();
+  await store.update('control', (tx) => {
+    const contents = { 'linux/amd64': 'sha256:good' };
+    tx.create('images', { id: 'app:1' as ImageId, contents, source: 'client', nodeId: w1 });
+  });
+  nodes.findImage = (nodeId) =>
+    Promise.resolve(
+      nodeId === w2
+        ? found({ id: 'sha256:evil', createdAt: 99, taggedAt: 99 })
+        : found({ id: 'sha256:good' }),
+    );
+  t.is(await copy(), 'from node-3');
+  t.is(await copy({ image: 'docker.io/library/app:1' }), 'from node-3');
+  t.deepEqual(
+    nodes.expected,
+    Array.from({ length: 2 }, () => 'sha256:good'),
+  );
+  nodes.findImage = (nodeId) =>
+    Promise.resolve(nodeId === w2 ? found({ id: 'sha256:evil' }) : null);
+  t.is(
+    await copy(),
+    'not-found: image app:1: no connected node has its recorded content good; other contents are on node-2 (evil); build, pull or load it again',
+  );
+  t.is(nodes.loaded.length, 2);
+});
+
+test('the first copy of an image that no client has announced decides its content', async (t) => {
+  const { nodes, copy, recorded } = await cluster();
+  t.is(await copy(), 'from node-2');
+  await settle();
+  t.like(recorded(), {
+    contents: { 'linux/amd64': 'sha256:1' },
+    source: 'copy',
+    nodeId: w2,
+  } as object);
+  nodes.findImage = () => Promise.resolve(found({ id: 'sha256:evil', createdAt: 99 }));
+  t.regex(await copy(), /no connected node has its recorded content 1; other contents are on/u);
+});
+
+test('copies that differ are not copied while no content is recorded', async (t) => {
+  const { nodes, copy, recorded } = await cluster();
+  nodes.findImage = (nodeId) =>
+    Promise.resolve(found(nodeId === w2 ? { id: 'sha256:evil', createdAt: 99 } : {}));
+  t.is(
+    await copy(),
+    'not-found: image app:1: nodes have different contents: node-2 (evil), node-3 (1); build, pull or load it again',
+  );
+  t.deepEqual(nodes.loaded, []);
+  t.is(recorded(), undefined);
+});
+
+/** The error in the answer to `want-image`. */
+function errorOf(answer: object | undefined) {
+  return (answer as Extract<ManagerMessage, { kind: 'image' }>).error;
+}
+
+test('an image is served only to a node with a task that uses it', async (t) => {
+  const { images, store } = await cluster();
+  const worker = aSession('w1');
+  const ask = async (image: string): Promise<string> => {
+    await images.handleRequest(worker.session, { kind: 'want-image', requestId: 1, image });
+    return errorOf(worker.posted.at(-1))?.message ?? 'sent';
+  };
+  const refusal = 'image app:1: no task on node w1 uses it';
+  t.is(await ask('app:1'), refusal);
+  const service = aService('web', { task: { container: { image: 'app:1' } } });
+  const task = aTask(service, 1, { node: 'w1', state: 'assigned' });
+  await store.update('restore', (tx) => {
+    tx.create('tasks', task);
+  });
+  t.is(await ask('docker.io/library/app:1'), 'sent');
+  t.is(await ask('other:1'), refusal.replace('app', 'other'));
+  await store.update('restore', (tx) => {
+    const now = tx.get('tasks', task.id);
+    if (now !== undefined) tx.put('tasks', { ...now, status: { ...now.status, state: 'failed' } });
+  });
+  t.is(await ask('app:1'), refusal);
+});
+
+test('a fetch that a manager requests allows one request of that node for a while', async (t) => {
+  const { images, clock } = await cluster();
+  const worker = aSession('w1');
+  const ask = async (): Promise<string | undefined> => {
+    const message = { kind: 'want-image', requestId: 1, image: 'app:1' } as const;
+    await images.handleRequest(worker.session, message);
+    return errorOf(worker.posted.at(-1))?.kind;
+  };
+  images.expectFetch(w2, 'app:1');
+  t.is(await ask(), 'forbidden');
+  images.expectFetch(w1, 'app:1');
+  t.is(await ask(), undefined);
+  t.is(await ask(), 'forbidden');
+  images.expectFetch(w1, 'app:1');
+  clock.advance(15 * 60_000);
+  t.is(await ask(), 'forbidden');
 });

@@ -1,9 +1,11 @@
 import test from 'ava';
+import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
+import { anApply } from '../../helpers/managers/project-apply.js';
 import { until } from '../../helpers/until.js';
 
 let pki: TestPki;
@@ -30,6 +32,13 @@ async function twoWorkers(t: Parameters<typeof TestManager.start>[0]) {
   await until('both are ready', 10_000, async () => {
     const nodes = await manager.call('node.list', {});
     return nodes.filter(({ status }) => status.state === 'ready').length === 2;
+  });
+  const placement = { constraints: ['node.hostname == node-1'] };
+  const web = aServiceSpec('web', { task: { container: { image: 'app:1' }, placement } });
+  await manager.call('project.apply', anApply({ services: [web] }));
+  await until('node-1 has its task', 10_000, async () => {
+    const tasks = await manager.call('task.list', {});
+    return tasks.some(({ nodeId }) => nodeId === 'w1');
   });
   return { manager, target, source };
 }

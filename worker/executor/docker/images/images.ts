@@ -30,6 +30,9 @@ export interface LocalImage {
   readonly volumes: readonly string[];
 }
 
+/** Ids that the image may have; undefined allows every id. */
+type ImageIds = readonly string[] | undefined;
+
 /** Fetches the image from another node of the cluster; returns that node's name. */
 export type FetchFromPeer = (
   image: string,
@@ -56,6 +59,11 @@ export class Images {
   readonly #cache = new Map<string, LocalImage>();
   /** Pulls in flight, by image and platform. */
   readonly #pulls = new Map<string, Promise<void>>();
+  /**
+   * Images that other nodes sent for recorded ids, by name. Engines with another image store give
+   * them other ids, but their archives were verified.
+   */
+  readonly #fetched = new Map<string, { readonly id: string; readonly ids: string }>();
   #otherNodes: FetchFromPeer | undefined;
 
   constructor(client: EngineClient, nodeName: string, clock: Clock) {
@@ -77,20 +85,21 @@ export class Images {
 
   /**
    * Returns the image after pulling it according to `pullPolicy`. If the registry cannot provide
-   * it, a local copy or another node of the cluster is used. Errors name image, node and reason.
+   * it, a local copy or another node of the cluster is used. With `ids` only an image that has one
+   * of them is taken. Errors name image, node and reason.
    */
   async ensure(
     spec: ContainerSpec,
+    ids: ImageIds,
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<LocalImage> {
     const { image, pullPolicy } = spec;
     if (pullPolicy !== 'always') {
       const local = await this.find(image, signal);
-      if (local !== undefined) return local;
+      if (local !== undefined && this.#isExpected(image, local, ids)) return local;
     }
-    await this.#obtainOnce(spec, progress, signal);
-    this.invalidate(image);
+    await this.#obtainOnce(spec, ids, progress, signal);
     const obtained = await this.find(image, signal);
     if (obtained === undefined) {
       throw new AppError(
@@ -98,7 +107,17 @@ export class Images {
         `image ${image} is missing on node ${this.#nodeName} after the pull`,
       );
     }
-    return obtained;
+    if (this.#isExpected(image, obtained, ids)) return obtained;
+    throw new AppError(
+      'not-found',
+      `image ${image}: node ${this.#nodeName} can only get another content than the recorded one; build, pull or load it again`,
+    );
+  }
+
+  #isExpected(image: string, { id }: LocalImage, ids: ImageIds): boolean {
+    if (ids === undefined || ids.includes(id)) return true;
+    const fetched = this.#fetched.get(image);
+    return fetched?.id === id && fetched.ids === ids.join();
   }
 
   async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
@@ -220,14 +239,15 @@ export class Images {
 
   async #obtainOnce(
     spec: ContainerSpec,
+    ids: ImageIds,
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void> {
-    const key = `${spec.image} ${spec.platform ?? ''}`;
+    const key = `${spec.image} ${spec.platform ?? ''} ${ids?.join() ?? ''}`;
     let pull = this.#pulls.get(key);
     if (pull === undefined) {
       // Independent of one task's signal: other tasks may wait for the same pull.
-      pull = this.#obtain(spec, progress).finally(() => {
+      pull = this.#obtain(spec, ids, progress).finally(() => {
         this.#pulls.delete(key);
       });
       this.#pulls.set(key, pull);
@@ -240,7 +260,7 @@ export class Images {
     await Promise.race([pull, aborted]);
   }
 
-  async #obtain(spec: ContainerSpec, progress: ProgressCallback): Promise<void> {
+  async #obtain(spec: ContainerSpec, ids: ImageIds, progress: ProgressCallback): Promise<void> {
     const { image, pullPolicy, platform } = spec;
     const policy = pullPolicy === 'never' ? '; its pull policy is never' : undefined;
     let refusal = new AppError(
@@ -250,7 +270,13 @@ export class Images {
     if (pullPolicy !== 'never') {
       try {
         await this.#pull(spec, progress);
-        return;
+        this.invalidate(image);
+        const pulled = await this.find(image, neverAborts);
+        if (pulled === undefined || this.#isExpected(image, pulled, ids)) return;
+        refusal = new AppError(
+          'not-found',
+          `image ${image}: its registry now has another content than the recorded one`,
+        );
       } catch (error) {
         // Only an answer of the registry leads to the fallback; an unreachable engine is retried.
         if (!isNotFound(error)) throw error;
@@ -261,6 +287,11 @@ export class Images {
       if (pullPolicy === 'always' && (await this.find(image, neverAborts)) !== undefined) return;
     }
     await this.#fromOtherNodes(image, platform, refusal, progress);
+    this.invalidate(image);
+    const fetched = await this.find(image, neverAborts);
+    if (fetched !== undefined && ids !== undefined) {
+      this.#fetched.set(image, { id: fetched.id, ids: ids.join() });
+    }
   }
 
   async #fromOtherNodes(

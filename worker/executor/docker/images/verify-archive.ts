@@ -15,6 +15,7 @@ import {
   string,
 } from '../../../../manager/common/base/decode.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
+import { imageKey } from '../../../../manager/common/model/image-record.js';
 
 /*
  * Image archives of other nodes are not trusted: one may hold another image than the announced one,
@@ -75,12 +76,6 @@ const ociBlob = object<{
   config: optional(object({ digest: nonEmptyString })),
   manifests: orElse(array(object({ digest: nonEmptyString })), []),
 });
-
-/** The shortest form of a reference: `docker.io/library/app` is `app:latest`. */
-function familiar(reference: string): string {
-  const short = reference.replace(/^(?:index\.)?docker\.io\//u, '').replace(/^library\//u, '');
-  return /[:@][^/]*$/u.test(short) ? short : `${short}:latest`;
-}
 
 class ArchiveCheck {
   readonly #expected: ExpectedImage;
@@ -156,8 +151,8 @@ class ArchiveCheck {
   }
 
   #checkTags(tags: readonly string[]): void {
-    const wanted = familiar(this.#expected.image);
-    const other = tags.find((tag) => familiar(tag) !== wanted);
+    const wanted = imageKey(this.#expected.image);
+    const other = tags.find((tag) => imageKey(tag) !== wanted);
     if (other !== undefined) throw this.#refusal(`would also tag ${JSON.stringify(other)}`);
   }
 

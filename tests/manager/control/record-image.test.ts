@@ -1,0 +1,80 @@
+import test from 'ava';
+import { aNode } from '../../../fixtures/cluster/build.js';
+import type { ImageId, NodeId } from '../../../manager/common/model/ids.js';
+import type { NodeImage, WorkerCalls } from '../../../manager/common/protocol/worker-calls.js';
+import { forgetImage, recordImage, recordPull } from '../../../manager/control/record-image.js';
+import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
+
+const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
+
+/** Two ready nodes that claim an id of the image, by node. */
+async function cluster(claims: Map<NodeId, string>) {
+  const store = await openTestStore();
+  await store.update('restore', (tx) => {
+    for (const id of [w1, w2]) tx.create('nodes', aNode(id));
+  });
+  const copy = (nodeId: NodeId): NodeImage | null => {
+    const id = claims.get(nodeId);
+    if (id === undefined) return null;
+    return { id, platform: 'linux/amd64', sizeBytes: 1, createdAt: nodeId === w2 ? 99 : 1 };
+  };
+  const workers: WorkerCalls = {
+    call: (nodeId) => Promise.resolve(copy(nodeId)) as Promise<never>,
+    open: () => Promise.reject(new Error('no stream')),
+  };
+  const { signal } = new AbortController();
+  const { log, lines } = recordingLogger();
+  const context = { store, workers, signal, log };
+  const recorded = (): object | undefined => store.view.get('images', 'app:latest' as ImageId);
+  return { context, recorded, lines, store };
+}
+
+test('an image that was built has the content of its builder, whatever other nodes claim', async (t) => {
+  const claims = new Map([
+    [w1, 'sha256:good'],
+    [w2, 'sha256:evil'],
+  ]);
+  const { context, recorded } = await cluster(claims);
+  await recordImage(context, w1, 'docker.io/library/app');
+  const contents = { 'linux/amd64': 'sha256:good' };
+  t.like(recorded(), { contents, source: 'client', nodeId: w1 });
+  claims.set(w1, 'sha256:better');
+  await recordImage(context, w1, 'app');
+  t.like(recorded(), { contents: { 'linux/amd64': 'sha256:better' } });
+});
+
+test('nothing is recorded for an image that the node does not have, or an id', async (t) => {
+  const { context, recorded, store } = await cluster(new Map([[w2, 'sha256:evil']]));
+  await recordImage(context, w1, 'app');
+  await recordPull(context, w1, 'app');
+  await recordImage(context, w2, 'app@sha256:0');
+  t.is(recorded(), undefined);
+  t.is(store.view.count('images'), 0);
+});
+
+test('a pulled image is recorded if all nodes that have it agree', async (t) => {
+  const claims = new Map([[w1, 'sha256:1']]);
+  const { context, recorded, lines } = await cluster(claims);
+  await recordPull(context, w1, 'app');
+  t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' }, source: 'client' });
+  claims.set(w2, 'sha256:evil');
+  await recordPull(context, w2, 'app');
+  t.is(recorded(), undefined);
+  t.deepEqual(lines, [
+    'info: image app: content differs between nodes: w1 sha256:1, w2 sha256:evil',
+  ]);
+  claims.set(w2, 'sha256:1');
+  await recordPull(context, w2, 'app');
+  t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' } });
+});
+
+test('a name that was removed has no content any more', async (t) => {
+  const { context, recorded, store } = await cluster(new Map([[w1, 'sha256:1']]));
+  await recordImage(context, w1, 'app');
+  await store.update('control', (tx) => {
+    forgetImage(tx, 'other');
+    forgetImage(tx, 'app:latest');
+  });
+  t.is(recorded(), undefined);
+});
