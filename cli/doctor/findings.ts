@@ -35,14 +35,34 @@ const minFreeBytes = 2 * 2 ** 30;
 const minFreeShare = 0.05;
 const oldestEngine = [20, 10] as const;
 
+/** A check of the whole cluster whose observation failed. */
+export interface FailedCheck {
+  /** `overlay paths`, in messages. */
+  readonly what: string;
+  readonly reason: string;
+}
+
 /** Diagnoses the machines and the network between them; errors first, then warnings. Pure. */
-export function diagnose(machines: readonly ProbedMachine[]): readonly Finding[] {
+export function diagnose(
+  machines: readonly ProbedMachine[],
+  failed: readonly FailedCheck[] = [],
+): readonly Finding[] {
   const names = new Map(machines.map(({ address, name }) => [address, name]));
   const all = machines.flatMap((machine) => machineFindings(machine, names));
   return [
     ...all.filter(({ level }) => level === 'error'),
     ...all.filter(({ level }) => level === 'warning'),
+    ...failed.map(notChecked),
   ];
+}
+
+function notChecked({ what, reason }: FailedCheck): Finding {
+  return {
+    level: 'warning',
+    machine: 'cluster',
+    problem: `${what} could not be checked: ${reason}`,
+    remedy: 'make a manager answer ("shoal manager ls") and run "shoal doctor" again',
+  };
 }
 
 type Report = (level: Finding['level'], problem: string, remedy: string) => Finding;

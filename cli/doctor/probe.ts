@@ -94,6 +94,26 @@ for pair in "$@"; do
 done
 `;
 
+/**
+ * Longest run of the probe, ms. It observes a bad path, a closed port and a stopped unit a second time,
+ * with more patience, so its limit grows with the number of arguments; it takes about three seconds
+ * for a peer that answers.
+ */
+export function probeLimitMs(of: {
+  readonly peers: number;
+  readonly managers: number;
+  readonly pairs: number;
+}): number {
+  // 13 s for the engine's version, 30 s for units, the rest for slow commands.
+  const machineMs = 90_000;
+  // Pings: 3 and 9 s for a small packet, 3 and 9 s for a full one.
+  const pathMs = 25_000;
+  const portMs = 15_000;
+  // The container's process, and connections of 4 and 15 s.
+  const containerMs = 30_000;
+  return machineMs + of.peers * pathMs + of.managers * portMs + of.pairs * (pathMs + containerMs);
+}
+
 /** Output of the probe on one machine, parsed. */
 export interface DoctorFacts {
   /** Clock offset in ms: positive if the machine is ahead of this computer. */

@@ -15,13 +15,11 @@ import { table } from '../../output/table.js';
 import type { ProbedMachine, Finding } from '../../doctor/findings.js';
 import { diagnose } from '../../doctor/findings.js';
 import type { OverlayPair } from '../../doctor/overlay-pairs.js';
-import { overlayPairs } from '../../doctor/overlay-pairs.js';
-import { doctorProbe, parseDoctorFacts } from '../../doctor/probe.js';
+import { noCluster, observeCluster } from '../../doctor/observe-cluster.js';
+import { doctorProbe, parseDoctorFacts, probeLimitMs } from '../../doctor/probe.js';
 import { compareNatural } from '../../project/selection.js';
 
 const connectTimeoutMs = 10_000;
-/** A probe takes about three seconds per peer, 25 in the worst case. */
-const probeTimeoutMs = 240_000;
 
 export function doctorCommand(cli: Cli): Command {
   return new Command('doctor')
@@ -48,6 +46,7 @@ Examples:
 }
 
 async function doctor(cli: Cli, names: readonly string[], format?: string): Promise<void> {
+  const { signal } = cli.interrupts;
   const store = new MachineStore(resolveStoreFolder(cli.options.storagePath, cli.env));
   const context = await findCluster({
     home: cli.options.storagePath,
@@ -56,12 +55,14 @@ async function doctor(cli: Cli, names: readonly string[], format?: string): Prom
   });
   const records = await selectMachines(store, names, context?.name);
   const managers = context?.managers.map((url) => new URL(url).host) ?? [];
-  const pairs = context === undefined ? [] : await findPairs(cli, records);
-  const networks = context === undefined ? [] : await findStuckNetworks(cli);
+  const { pairs, networks, failed } =
+    context === undefined
+      ? noCluster
+      : await observeCluster(() => cli.connect(), records.map(nodeOf), signal);
   const machines = await Promise.all(
     records.map((record) => examine(cli, store, { record, records, managers, pairs, networks })),
   );
-  const found = diagnose(machines);
+  const found = diagnose(machines, failed);
   cli.stdout.write(
     format === 'json'
       ? `${JSON.stringify({ machines, findings: found })}\n`
@@ -88,25 +89,16 @@ async function selectMachines(
   throw new AppError('not-found', 'no machines to check; create one with "shoal machine create"');
 }
 
+function nodeOf({ Name: name, HostOptions }: MachineRecord) {
+  return { name, nodeId: HostOptions.SwarmOptions.NodeID };
+}
+
 interface ProbeRequest {
   readonly record: MachineRecord;
   readonly records: readonly MachineRecord[];
   readonly managers: readonly string[];
   readonly pairs: readonly OverlayPair[];
   readonly networks: readonly Network[];
-}
-
-/** Networks that an engine refuses to remove; empty if the manager is unreachable. */
-async function findStuckNetworks(cli: Cli): Promise<readonly Network[]> {
-  try {
-    const client = await cli.connect();
-    const options = { signal: cli.interrupts.signal, timeoutMs: connectTimeoutMs };
-    const networks = await client.call('network.list', {}, options);
-    return networks.filter(({ leftOn = [] }) => leftOn.length > 0);
-  } catch {
-    // The overlay checks warn about the manager.
-    return [];
-  }
 }
 
 function stuckOn(networks: readonly Network[], { HostOptions }: MachineRecord) {
@@ -116,25 +108,6 @@ function stuckOn(networks: readonly Network[], { HostOptions }: MachineRecord) {
       .filter(({ nodeId }) => nodeId === NodeID)
       .map(({ problem }) => ({ name: spec.name, problem })),
   );
-}
-
-/** Container pairs for the overlay checks; empty with a warning if the manager is unreachable. */
-async function findPairs(
-  cli: Cli,
-  records: readonly MachineRecord[],
-): Promise<readonly OverlayPair[]> {
-  const machines = records.map(({ Name, HostOptions }) => ({
-    name: Name,
-    nodeId: HostOptions.SwarmOptions.NodeID,
-  }));
-  try {
-    const client = await cli.connect();
-    const options = { signal: cli.interrupts.signal, timeoutMs: connectTimeoutMs };
-    return overlayPairs(machines, await client.call('task.list', {}, options));
-  } catch (error) {
-    cli.stderr.write(`warning: overlay checks skipped: ${messageOf(error)}\n`);
-    return [];
-  }
 }
 
 async function examine(
@@ -166,7 +139,11 @@ async function examine(
         ['sh', '-s', '--', ...peers, '--', ...managers, '--', ...probes],
         {
           stdin: doctorProbe,
-          timeoutMs: probeTimeoutMs,
+          timeoutMs: probeLimitMs({
+            peers: peers.length,
+            managers: managers.length,
+            pairs: probes.length,
+          }),
           signal,
           onOutput: () => {
             if (probe.answered === 0) probe.answered = cli.now();

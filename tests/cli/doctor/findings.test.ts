@@ -190,3 +190,12 @@ test('a network that the engine refuses to remove is an error with its remedy', 
     remedy: 'restart the engine',
   });
 });
+
+test('a check that failed is a finding, not a sign of health', (t) => {
+  const [finding] = diagnose([], [{ what: 'removed networks', reason: 'no manager answers' }]);
+  t.like(finding, {
+    level: 'warning',
+    machine: 'cluster',
+    problem: 'removed networks could not be checked: no manager answers',
+  });
+});

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { diagnose } from '../../../cli/doctor/findings.js';
-import { doctorProbe, parseDoctorFacts } from '../../../cli/doctor/probe.js';
+import { doctorProbe, parseDoctorFacts, probeLimitMs } from '../../../cli/doctor/probe.js';
 import type { DoctorFacts } from '../../../cli/doctor/probe.js';
 
 const answer = 'echo "rtt min/avg/max/mdev = 0.1/0.2/0.3/0.1 ms"';
@@ -98,4 +98,14 @@ esac`,
     facts.units.map(({ state }) => state),
     ['active', 'active'],
   );
+});
+
+test('the limit of the probe grows with each path, port and container that it observes', (t) => {
+  const limit = (peers: number, managers: number, pairs: number) =>
+    probeLimitMs({ peers, managers, pairs });
+  const alone = limit(0, 0, 0);
+  // Pings of 3 + 9 s twice, a port of 3 + 1 + 10 s, connections of 4 + 15 s after a query of 10 s.
+  t.true(limit(9, 0, 0) - alone >= 9 * 24_000);
+  t.true(limit(0, 9, 0) - alone >= 9 * 14_000);
+  t.true(limit(0, 0, 9) - alone >= 9 * (24_000 + 29_000));
 });
