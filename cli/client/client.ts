@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Decoder } from '../../manager/common/base/decode.js';
 import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
+import { keyMatchesCertificate, readKeyPair } from '../../manager/common/pki/pki-files.js';
 import { authenticatePeer } from '../../manager/common/pki/pki-peer.js';
 import type {
   ControlCallMap,
@@ -214,5 +215,9 @@ export async function connectTo(context: ClusterContext): Promise<ControlClient>
     read(context.certPath),
     read(context.keyPath),
   ]);
-  return new HttpsControlClient(context, { ca, cert, key });
+  // A renewal in another process replaces both files, and may have been interrupted in between.
+  const pair = keyMatchesCertificate(cert, key)
+    ? { cert, key }
+    : await readKeyPair({ cert: context.certPath, key: context.keyPath });
+  return new HttpsControlClient(context, { ca, ...pair });
 }

@@ -13,6 +13,8 @@ export interface ClusterContext {
   readonly managers: readonly string[];
   /** Ids of revoked intermediate CAs; managers with their certificates are refused. */
   readonly refusedAuthorities?: readonly string[];
+  /** Name of this computer's client, if the cluster was imported. */
+  readonly client?: string;
   readonly caPath: string;
   readonly certPath: string;
   readonly keyPath: string;
@@ -54,6 +56,7 @@ export async function findCluster(query: ContextQuery): Promise<ClusterContext |
     ...(cluster.refusedAuthorities === undefined
       ? {}
       : { refusedAuthorities: cluster.refusedAuthorities }),
+    ...(cluster.client === undefined ? {} : { client: cluster.client }),
     caPath: join(certificates, 'ca.pem'),
     certPath: join(certificates, 'cert.pem'),
     keyPath: join(certificates, 'key.pem'),

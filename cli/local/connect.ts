@@ -1,7 +1,7 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { Cli, ClusterConnectOptions } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
-import { connectTo } from '../client/client.js';
+import { connectTo, HttpsControlClient } from '../client/client.js';
 import type { ClusterContext } from '../inventory/context.js';
 import { findCluster } from '../inventory/context.js';
 import { localName } from './layout.js';
@@ -9,10 +9,19 @@ import { localName } from './layout.js';
 /**
  * Connects to the configured cluster, or to this computer's local cluster if none is configured;
  * `startLocal` starts the local cluster if it is not running. Throws `not-found` if there is
- * neither.
+ * neither. Renews the certificate of an imported cluster before it expires.
  */
 export async function connect(cli: Cli, options: ClusterConnectOptions): Promise<ControlClient> {
-  return connectTo(await contextFor(cli, options));
+  const context = await contextFor(cli, options);
+  if (context.client !== undefined && cli.options.dryRun !== true) {
+    const { renewCertificate } = await import('../client/renew-certificate.js');
+    await renewCertificate(context, {
+      nowMs: cli.now(),
+      warn: (line) => cli.stderr.write(`${line}\n`),
+      connect: (tls) => new HttpsControlClient(context, tls),
+    });
+  }
+  return connectTo(context);
 }
 
 /** Addresses and certificate paths of the cluster to act on; same rules as `connect`. */

@@ -16,8 +16,6 @@ import type { CallContext, ControlCalls } from '../context.js';
 const minuteMs = 60_000;
 const maxLifetimeMs = 3_650 * 86_400_000;
 const maxClients = 1_000;
-/** A renewal keeps the certificate in use, until the client has stored the new one. */
-const maxCertificates = 2;
 
 const namePattern = /^[0-9A-Za-z][0-9A-Za-z_.-]{0,62}$/u;
 
@@ -124,18 +122,26 @@ function checkNew(clients: readonly ClientRecord[], name: string): void {
 async function renew(
   context: CallContext,
   name: string,
-  order: { readonly request: string; readonly lifetimeMs?: number | undefined },
+  order: {
+    readonly request: string;
+    readonly lifetimeMs?: number | undefined;
+    /** Fingerprint of the certificate with which the client asks. */
+    readonly presented?: string | undefined;
+  },
 ): Promise<IssuedClient> {
   const known = requireRecord(clientsOf(context.store.view), name);
-  const { request, lifetimeMs = known.lifetimeMs } = order;
+  const { request, lifetimeMs = known.lifetimeMs, presented } = order;
   const { chain, certificate } = await sign(context, name, { request, lifetimeMs });
   const client = await context.store.update('control', (tx) => {
     const current = requireRecord(clientsOf(tx), name);
     // A client that was removed and created again meanwhile does not get the old one's renewal.
     if (current.createdAt !== known.createdAt) requireRecord([], name);
-    const kept = current.certificates
-      .filter(({ expiresAt }) => expiresAt > tx.now)
-      .slice(1 - maxCertificates);
+    const alive = current.certificates.filter(({ expiresAt }) => expiresAt > tx.now);
+    // The client uses one of these until it has stored the new one: the newest, or, if the answer
+    // to an earlier renewal was lost, the one that it presents.
+    const kept = alive.filter(
+      ({ fingerprint }, index) => fingerprint === presented || index === alive.length - 1,
+    );
     const record = { ...current, lifetimeMs, certificates: [...kept, certificate] };
     putClient(tx, name, record);
     return record;
@@ -188,6 +194,6 @@ export const clientCalls: Pick<ControlCalls, keyof ClientCallMap> = {
       throw new AppError('unsupported', 'client renew-own: an owner renews its own certificate');
     }
     const request = new Args('client.renew-own', value).text('request');
-    return renew(context, access.name, { request });
+    return renew(context, access.name, { request, presented: peer.fingerprint });
   },
 };

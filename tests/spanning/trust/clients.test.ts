@@ -224,6 +224,18 @@ test('a client renews its certificate; the one before stays valid, older ones do
   t.true(isForbidden(await t.throwsAsync(manager.call('info', {}, first))));
 });
 
+test('renewals whose answers are lost never displace the certificate in use', async (t) => {
+  const manager = await start(t);
+  const used = await client(manager, 'ci', 'deploy', ['shop']);
+  const request = await createRequest(key, 'ignored');
+  for (let lost = 0; lost < 3; lost += 1) {
+    await manager.call('client.renew-own', { request }, used);
+  }
+  const { chain } = await manager.call('client.renew-own', { request }, used);
+  await t.notThrowsAsync(manager.call('info', {}, used));
+  await t.notThrowsAsync(manager.call('info', {}, { ...used, cert: chain }));
+});
+
 test('clients cannot create clients, name others in requests, or be admins of one project', async (t) => {
   const manager = await start(t);
   const ci = await client(manager, 'ci', 'deploy');
