@@ -205,6 +205,12 @@ export const examples: Readonly<
   ],
   'project policy reset': [['shoal project policy reset shop', 'back to no right over machines']],
   'project policy show': [['shoal project policy show --format json', 'for a script']],
+  'project quota': [
+    ['shoal project quota shop --cpus 8 --memory 16g --containers 40', 'limit what shop uses'],
+    ['shoal project quota shop --cpus none', 'lift one limit'],
+  ],
+  'project quota reset': [['shoal project quota reset shop', 'lift all limits of shop']],
+  'project quota show': [['shoal project quota show shop', 'what shop uses, and its limits']],
   publish: [
     ['shoal config --resolve-image-digests > app.yaml', 'one resolved file, to share'],
     ['shoal push', 'push the images that were built'],

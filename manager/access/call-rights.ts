@@ -88,6 +88,7 @@ const administratingRights = {
   'manager.remove': adminCluster,
   'audit.list': adminCluster,
   'project.set-policy': adminCluster,
+  'project.set-quota': adminCluster,
   'ca.request': adminCluster,
   'ca.install': adminCluster,
   'ca.finish': adminCluster,

@@ -1,5 +1,6 @@
 import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
+import { noUsage } from '../common/model/trust/project-quota.js';
 import type { Task } from '../common/model/task.js';
 import type { Commit, StoreChange, StoreView, TableName, Tables } from '../store/store.js';
 
@@ -84,6 +85,16 @@ export class ScopedView implements StoreView {
 
   servicesOfProject(project: string): readonly Service[] {
     return this.#projects.has(project) ? this.#view.servicesOfProject(project) : [];
+  }
+
+  usageOfProject(project: string): ReturnType<StoreView['usageOfProject']> {
+    return this.#projects.has(project)
+      ? this.#view.usageOfProject(project)
+      : { total: noUsage, byNode: new Map() };
+  }
+
+  servicesOverQuota(project: string): readonly Service['id'][] {
+    return this.#projects.has(project) ? this.#view.servicesOverQuota(project) : [];
   }
 
   leasesOfNetwork(id: Tables['networks']['id']): readonly Lease[] {

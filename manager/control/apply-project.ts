@@ -17,6 +17,7 @@ import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 import { applyService } from './apply-service.js';
 import { applyData, checkFileMounts, removeUnusedData } from './data.js';
+import { requireVolumeQuota } from './quota.js';
 import { setStopTimeout } from './stop-timeout.js';
 
 type Change = AppliedChange;
@@ -180,6 +181,7 @@ function applyNetwork({ tx, view, newId }: ApplyContext, spec: NetworkSpec): Cha
 }
 
 export function createVolume(tx: Transaction, newId: NewId, spec: VolumeSpec): Volume {
+  requireVolumeQuota(tx, spec.name, spec.project);
   return tx.create('volumes', { id: newId() as VolumeId, spec, nodeIds: [], removing: false });
 }
 

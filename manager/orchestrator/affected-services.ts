@@ -4,6 +4,7 @@ import { stopsFor } from '../common/model/dependents.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
+import { usesQuota } from '../store/project-usage.js';
 import type { Commit, StoreChange, StoreView } from '../store/store.js';
 
 /** Key of the search for networks that nothing uses; services have their id as key. */
@@ -32,6 +33,8 @@ function affectedByChange(view: StoreView, change: StoreChange): readonly Orches
       return affectedByTask(view, change.before, change.after);
     case 'nodes':
       return affectedByNode(view, change.before, change.after);
+    case 'projects':
+      return view.servicesOverQuota(change.id);
     case 'networks':
       return [unusedNetworksKey];
     case 'leases':
@@ -66,7 +69,14 @@ function affectedByTask(
   const networks = after === undefined ? ([unusedNetworksKey] as const) : [];
   const service = view.get('services', task.serviceId);
   const awaiting = service === undefined ? [] : awaitingEndOf(view, service);
-  return [task.serviceId, ...networks, ...dependents, ...awaiting];
+  const waiting = mayFreeQuota(before, after) ? view.servicesOverQuota(task.project) : [];
+  // The own service comes first: its next task takes over the share of one that has ended.
+  return [task.serviceId, ...networks, ...dependents, ...awaiting, ...waiting];
+}
+
+function mayFreeQuota(before: Task | undefined, after: Task | undefined): boolean {
+  if (before === undefined || !usesQuota(before)) return false;
+  return after === undefined || !usesQuota(after) || before.spec !== after.spec;
 }
 
 /** Services that wait for this one or share its namespaces or volumes. */
@@ -105,6 +115,7 @@ function affectedByNode(
       const service = view.get('services', serviceId);
       return [serviceId, ...(service === undefined ? [] : awaitingEndOf(view, service))];
     }),
+    ...view.tasksOfNode(node.id).flatMap(({ project }) => view.servicesOverQuota(project)),
     ...view.list('services').flatMap(({ id, spec }) => (spec.mode.kind === 'global' ? [id] : [])),
     unusedNetworksKey,
   ];
@@ -127,6 +138,7 @@ function isUnchangedTask(before: Task | undefined, after: Task | undefined): boo
     before.desired === after.desired &&
     before.explanation?.placed === after.explanation?.placed &&
     before.explanation?.awaits === after.explanation?.awaits &&
-    before.nodeId === after.nodeId
+    before.nodeId === after.nodeId &&
+    before.spec === after.spec
   );
 }

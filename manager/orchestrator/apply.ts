@@ -18,14 +18,9 @@ export function writeTaskChanges(
 
 function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: NewId): void {
   switch (change.kind) {
-    case 'create': {
-      const service = tx.get('services', id);
-      if (service !== undefined) {
-        const draft = draftTask(service, change.task, { id: newId() as TaskId, now: tx.now });
-        tx.create('tasks', { ...draft, status: { ...draft.status, message: change.cause } });
-      }
+    case 'create':
+      writeNewTask(tx, id, change, newId);
       return;
-    }
     case 'desire':
       patchTask(tx, change.taskId, () => ({ desired: change.desired }));
       return;
@@ -34,25 +29,26 @@ function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: 
         explanation: withSummary(task, change.summary, tx.now),
       }));
       return;
+    case 'hold':
+      patchTask(tx, change.taskId, () => ({ explanation: { ...change.explanation, at: tx.now } }));
+      return;
+    case 'admit':
+      admitTask(tx, change.taskId, change.cause);
+      return;
     case 'delete':
       forgetTask(tx, change.taskId, change.fence);
       return;
-    case 'dependencies-met': {
-      const service = tx.get('services', id);
-      if (service !== undefined) tx.put('services', { ...service, dependenciesMet: true });
+    case 'dependencies-met':
+      patchService(tx, id, (service) => ({ ...service, dependenciesMet: true }));
       return;
-    }
-    case 'update-status': {
-      const service = tx.get('services', id);
-      if (service !== undefined) tx.put('services', { ...service, updateStatus: change.status });
+    case 'update-status':
+      patchService(tx, id, (service) => ({ ...service, updateStatus: change.status }));
       return;
-    }
-    case 'roll-back': {
-      const service = tx.get('services', id);
-      const previous = service && rolledBack(service, { now: tx.now, message: change.cause });
-      if (previous !== undefined) tx.put('services', previous);
+    case 'roll-back':
+      patchService(tx, id, (service) =>
+        rolledBack(service, { now: tx.now, message: change.cause }),
+      );
       return;
-    }
     case 'remove-service':
       tx.remove('services', id);
       return;
@@ -61,13 +57,36 @@ function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: 
   }
 }
 
+function writeNewTask(
+  tx: Transaction,
+  id: ServiceId,
+  { task, cause }: Extract<TaskChange, { kind: 'create' }>,
+  newId: NewId,
+): void {
+  const service = tx.get('services', id);
+  if (service === undefined) return;
+  const draft = draftTask(service, task, { id: newId() as TaskId, now: tx.now });
+  tx.create('tasks', { ...draft, status: { ...draft.status, message: cause } });
+}
+
+/** Writes the service that `change` returns, if it exists and `change` returns one. */
+function patchService(
+  tx: Transaction,
+  id: ServiceId,
+  change: (service: Service) => Service | undefined,
+): void {
+  const service = tx.get('services', id);
+  const changed = service && change(service);
+  if (changed !== undefined) tx.put('services', changed);
+}
+
 function draftTask(
   service: Service,
   task: NewTask,
   how: { readonly id: TaskId; readonly now: number },
 ): Draft<Task> {
   const { spec } = service;
-  const { slot, adopts, ...options } = task;
+  const { slot, adopts, overQuota, ...options } = task;
   return {
     ...options,
     id: how.id,
@@ -84,6 +103,9 @@ function draftTask(
     status: { state: 'new', at: how.now, message: '' },
     attachments: [],
     ...(adopts === undefined ? {} : { adopts: adopts.id }),
+    ...(overQuota === undefined
+      ? {}
+      : { overQuota: true, explanation: { ...overQuota, at: how.now } }),
   };
 }
 
@@ -95,6 +117,13 @@ function taskSpec(spec: TaskSpec, adopts: Task | undefined): TaskSpec {
 function patchTask(tx: Transaction, id: TaskId, patch: (task: Task) => Partial<Task>): void {
   const task = tx.get('tasks', id);
   if (task !== undefined) tx.put('tasks', { ...task, ...patch(task) });
+}
+
+function admitTask(tx: Transaction, id: TaskId, message: string): void {
+  const task = tx.get('tasks', id);
+  if (task === undefined) return;
+  const { overQuota: _waited, explanation: _reason, ...admitted } = task;
+  tx.put('tasks', { ...admitted, status: { ...task.status, message } });
 }
 
 /**

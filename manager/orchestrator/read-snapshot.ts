@@ -4,6 +4,7 @@ import type { Node } from '../common/model/node.js';
 import { stopsFor } from '../common/model/dependents.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
+import { addUsage } from '../common/model/trust/project-quota.js';
 import { currentTask, isAvailable, isNodeLost, isWanted, tasksBySlot } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
@@ -31,7 +32,24 @@ export function readServiceSnapshot(
     hasFollowers: hasFollowers(view, service),
     awaitsDependents: awaitsDependents(view, service, context.nodes),
     ...rollbackBlocker(view, service),
+    ...quotaOf(view, service, context.nodes),
   };
+}
+
+/** Lost nodes are left out: their tasks are replaced before their end is known. */
+function quotaOf(
+  view: StoreView,
+  { spec: { project } }: Service,
+  nodes: ServiceSnapshot['nodes'],
+): Pick<ServiceSnapshot, 'quota'> {
+  const limits = view.get('projects', project)?.quota;
+  if (limits === undefined) return {};
+  const { total, byNode } = view.usageOfProject(project);
+  let used = total;
+  for (const [nodeId, usage] of byNode) {
+    if (nodeId !== undefined && isNodeLost(nodes.get(nodeId))) used = addUsage(used, usage, -1);
+  }
+  return { quota: { limits, used } };
 }
 
 function rollbackBlocker(

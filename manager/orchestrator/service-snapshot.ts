@@ -3,6 +3,7 @@ import type { Node } from '../common/model/node.js';
 import type { PodLink } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
+import type { ProjectQuota, ProjectUsage } from '../common/model/trust/project-quota.js';
 import type { StartGate } from './start-gate.js';
 
 /** Input of the decisions about one service: a consistent snapshot of the store. */
@@ -22,6 +23,8 @@ export interface ServiceSnapshot {
   readonly hasFollowers: boolean;
   /** Whether services that stop while this one is recreated still have tasks to stop. */
   readonly awaitsDependents: boolean;
+  /** Quota of the project and what the project uses, without tasks on lost nodes. */
+  readonly quota?: { readonly limits: ProjectQuota; readonly used: ProjectUsage };
 }
 
 /**

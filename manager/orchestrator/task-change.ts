@@ -1,6 +1,6 @@
 import type { NodeId, TaskId } from '../common/model/ids.js';
 import type { UpdateStatus } from '../common/model/service.js';
-import type { Attempts, Task } from '../common/model/task.js';
+import type { Attempts, Explanation, Task } from '../common/model/task.js';
 
 /** A task to create in a slot of the service. */
 export interface NewTask {
@@ -13,6 +13,8 @@ export interface NewTask {
   readonly desired: 'ready' | 'running';
   readonly notBefore?: number;
   readonly attempts?: Attempts;
+  /** Why the task waits for quota; it is created without a right to a node. */
+  readonly overQuota?: Omit<Explanation, 'at'>;
 }
 
 /** One write about a service, with its cause. Decisions return changes; apply.ts writes them. */
@@ -39,6 +41,21 @@ export type TaskChange =
       readonly taskId: TaskId;
       readonly slot: number;
       readonly summary: string | undefined;
+      readonly cause: string;
+    }
+  /** Changes why a task waits for quota. */
+  | {
+      readonly kind: 'hold';
+      readonly taskId: TaskId;
+      readonly slot: number;
+      readonly explanation: Omit<Explanation, 'at'>;
+      readonly cause: string;
+    }
+  /** The quota has room for a waiting task: it may be placed. */
+  | {
+      readonly kind: 'admit';
+      readonly taskId: TaskId;
+      readonly slot: number;
       readonly cause: string;
     }
   | { readonly kind: 'dependencies-met'; readonly cause: string }

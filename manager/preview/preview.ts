@@ -219,6 +219,9 @@ class Simulation {
       const node = decision.kind === 'place' ? decision.nodeName : '';
       this.#recordStart(task, node, decision.explanation.summary);
     }
+    for (const task of this.#tasks(tx)) {
+      if (task.overQuota === true) this.#recordStart(task, '', task.explanation?.summary ?? '');
+    }
     return changed;
   }
 

@@ -77,9 +77,9 @@ function placePod(
   return [...decisions, ...followers.flatMap((task) => placePod([task], run, decided))];
 }
 
-/** Whether a task waits for a node and is still wanted. */
+/** Whether a task waits for a node, is still wanted and has quota. */
 export function isPlaceable(task: Task): boolean {
-  return task.status.state === 'pending' && isWanted(task);
+  return task.status.state === 'pending' && isWanted(task) && task.overQuota === undefined;
 }
 
 interface DecisionContext {

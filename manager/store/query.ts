@@ -59,6 +59,15 @@ export class TableView implements StoreView {
     return this.tables.servicesByProject.list(project);
   }
 
+  usageOfProject(project: string): ReturnType<StoreView['usageOfProject']> {
+    const { projectUsage } = this.tables;
+    return { total: projectUsage.total(project), byNode: projectUsage.byNode(project) };
+  }
+
+  servicesOverQuota(project: string): readonly Service['id'][] {
+    return this.tables.projectUsage.waitingServices(project);
+  }
+
   leasesOfNetwork(id: Tables['networks']['id']): readonly Lease[] {
     return this.tables.leasesByScope.list(id);
   }

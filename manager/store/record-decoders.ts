@@ -17,7 +17,7 @@ import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { ImageRecord } from '../common/model/image-record.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
-import { meta, projectPolicy } from '../common/protocol/object-decoders.js';
+import { meta, projectPolicy, projectQuota } from '../common/protocol/object-decoders.js';
 import type { AuditRecord, EventRecord, RecordedEvent } from './journal.js';
 import type { ClusterRecord } from './store.js';
 
@@ -87,6 +87,7 @@ export const projectRecord = object<ProjectRecord>({
   ...meta,
   id: nonEmptyString,
   policy: optional(projectPolicy),
+  quota: optional(projectQuota),
 });
 
 const recordedEvent = object<RecordedEvent>({

@@ -1,5 +1,6 @@
 import type { Config, Secret } from '../common/model/secret.js';
 import type { ClientRecord } from '../common/model/trust/client.js';
+import type { ProjectUsage } from '../common/model/trust/project-quota.js';
 import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { ImageRecord } from '../common/model/image-record.js';
@@ -103,6 +104,13 @@ export interface StoreView {
   /** Services whose spec gives their container this name. */
   servicesOfContainerName(name: string): readonly Service[];
   servicesOfProject(project: string): readonly Service[];
+  /** Usage of a project's tasks and volumes, and of its tasks by node. */
+  usageOfProject(project: string): {
+    readonly total: ProjectUsage;
+    readonly byNode: ReadonlyMap<Node['id'] | undefined, ProjectUsage>;
+  };
+  /** Services of a project with tasks that wait for quota. */
+  servicesOverQuota(project: string): readonly Service['id'][];
   /** Address leases of a network, gateways among them. */
   leasesOfNetwork(id: Network['id']): readonly Lease[];
   /**

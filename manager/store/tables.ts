@@ -1,8 +1,9 @@
-import type { Lease } from '../common/model/network.js';
+import type { Lease, Volume } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { shortContainerId } from './container-id.js';
 import { KeyedIndex } from './keyed-index.js';
+import { ProjectUsageIndex } from './project-usage.js';
 import type { StoreChange, TableName } from './store.js';
 import type { TableObject } from './table-definitions.js';
 import { tableNames, uniqueNameOf } from './table-definitions.js';
@@ -80,6 +81,7 @@ export class TableSet {
     return containerName === undefined ? [] : [containerName];
   });
   readonly servicesByProject = new KeyedIndex<Service>((service) => [service.spec.project]);
+  readonly projectUsage = new ProjectUsageIndex();
   /** Leases by network (addresses), node (ports, gateways, fenced) and task. */
   readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
 
@@ -122,10 +124,13 @@ export class TableSet {
       this.tasksByNetwork.change(from, to);
       this.tasksByContainerName.change(from, to);
       this.tasksByContainer.change(from, to);
+      this.projectUsage.changeTask(from, to);
     } else if (name === 'services') {
       const [from, to] = [before as Service | undefined, after as Service | undefined];
       this.servicesByProject.change(from, to);
       this.servicesByContainerName.change(from, to);
+    } else if (name === 'volumes') {
+      this.projectUsage.changeVolume(before as Volume | undefined, after as Volume | undefined);
     } else if (name === 'leases') {
       this.leasesByScope.change(before as Lease | undefined, after as Lease | undefined);
     }

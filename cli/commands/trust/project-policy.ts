@@ -94,7 +94,10 @@ function showCommand(cli: Cli): Command {
       const { signal } = cli.interrupts;
       const args = project === undefined ? {} : { project };
       const settings = await client.call('project.settings', args, { signal });
-      cli.stdout.write(formatList(format, header, settings.map(itemOf)));
+      const shown = settings.filter(
+        ({ policy }) => project !== undefined || Object.values(policy).flat().some(Boolean),
+      );
+      cli.stdout.write(formatList(format, header, shown.map(itemOf)));
     });
 }
 

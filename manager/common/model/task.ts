@@ -32,6 +32,8 @@ export interface Task extends Meta {
   readonly attachments: readonly Attachment[];
   /** Why the task is not placed, or how it was placed; written by the scheduler. */
   readonly explanation?: Explanation;
+  /** The task waits for quota of its project: it uses none, and is not placed. */
+  readonly overQuota?: true;
   /** Ended task whose container on the same node this task takes over (`stop`, `start`). */
   readonly adopts?: TaskId;
   /** Not started before this time (ms since the epoch): restart delays. */

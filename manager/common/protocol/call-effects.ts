@@ -60,6 +60,7 @@ const callEffects: Readonly<Record<ControlCallName, CallEffect>> = {
   'config.remove': 'acts',
   'project.take-over': 'acts',
   'project.set-policy': 'sets',
+  'project.set-quota': 'sets',
   'ca.status': 'reads',
   'ca.request': 'acts',
   'ca.install': 'acts',

@@ -32,6 +32,8 @@ import {
   network,
   node,
   projectPolicy,
+  projectQuota,
+  projectUsage,
   secretInfo,
   service,
   storedConfig,
@@ -92,7 +94,12 @@ const applyResult = object<ProjectApplyResult>({
   orphans: strings,
 });
 
-const projectSettings = object<ProjectSettings>({ project: nonEmptyString, policy: projectPolicy });
+const projectSettings = object<ProjectSettings>({
+  project: nonEmptyString,
+  policy: projectPolicy,
+  quota: projectQuota,
+  used: projectUsage,
+});
 
 const callPreview = object<CallPreview>({ changes: strings, steps: array(plannedStep) });
 
@@ -153,6 +160,7 @@ export const controlResults: ControlResults = {
   'project.take-over': nothing,
   'project.settings': array(projectSettings),
   'project.set-policy': projectSettings,
+  'project.set-quota': projectSettings,
   'service.list': array(service),
   'service.scale': nothing,
   'service.halt': nothing,

@@ -50,6 +50,7 @@ export const previewableCalls = [
   'config.create',
   'config.remove',
   'project.set-policy',
+  'project.set-quota',
 ] as const satisfies readonly (keyof ControlCallMap)[];
 export type PreviewableCall = (typeof previewableCalls)[number];
 

@@ -28,6 +28,7 @@ import type {
 } from '../model/service.js';
 import type { Attachment, PublishedPort, Task, TaskStatus } from '../model/task.js';
 import type { ProjectPolicy } from '../model/trust/project-policy.js';
+import type { ProjectQuota, ProjectUsage } from '../model/trust/project-quota.js';
 import { desiredStates, taskStates } from '../model/task-state.js';
 import { jsonObject, labels, taskSpec, volumeSpec } from './spec-decoders.js';
 
@@ -195,6 +196,7 @@ export const task = object<Task>({
   status: taskStatus,
   attachments: array(attachment),
   explanation: optional(explanation),
+  overQuota: optional(oneOf(true)),
   adopts: optional(branded()),
   notBefore: optional(number),
   attempts: optional(object({ refused: number, restarted: number })),
@@ -272,4 +274,22 @@ export const projectPolicy = object<ProjectPolicy>({
   engineSocket: boolean,
   bindPaths: strings,
   capabilities: strings,
+});
+
+const quotaAmount = optional(count);
+
+export const projectQuota = object<ProjectQuota>({
+  nanoCpus: quotaAmount,
+  memoryBytes: quotaAmount,
+  containers: quotaAmount,
+  ports: quotaAmount,
+  volumes: quotaAmount,
+});
+
+export const projectUsage = object<ProjectUsage>({
+  nanoCpus: number,
+  memoryBytes: number,
+  containers: count,
+  ports: count,
+  volumes: count,
 });

@@ -2,6 +2,7 @@ import type { NetworkSpec, VolumeSpec } from '../model/network.js';
 import type { DataSpec } from '../model/secret.js';
 import type { ServiceSpec } from '../model/service.js';
 import type { PolicyChange, ProjectPolicy } from '../model/trust/project-policy.js';
+import type { ProjectQuota, ProjectUsage } from '../model/trust/project-quota.js';
 import type { ForeignContainer } from './worker-calls.js';
 
 /** A secret or config to store; `data` is base64. */
@@ -75,6 +76,8 @@ export interface ProjectApplyResult {
 export interface ProjectSettings {
   readonly project: string;
   readonly policy: ProjectPolicy;
+  readonly quota: ProjectQuota;
+  readonly used: ProjectUsage;
 }
 
 /** Client calls about the settings of projects. */
@@ -91,6 +94,15 @@ export interface ProjectSettingsCallMap {
       readonly reset?: boolean;
       readonly allow?: PolicyChange;
       readonly deny?: PolicyChange;
+    };
+    result: ProjectSettings;
+  };
+  /** Sets limits of a project; null lifts one, `reset` lifts all of them first. */
+  'project.set-quota': {
+    args: {
+      readonly project: string;
+      readonly reset?: boolean;
+      readonly limits?: Readonly<Partial<Record<keyof ProjectQuota, number | null>>>;
     };
     result: ProjectSettings;
   };

@@ -15,6 +15,7 @@ import { Args } from '../args.js';
 import { releaseService } from '../release.js';
 import { checkServiceRights, checkVolumeRights } from '../check-deployment.js';
 import type { CallContext, ControlCalls } from '../context.js';
+import { requireUpdateQuota } from '../quota.js';
 import { setStopTimeout } from '../stop-timeout.js';
 
 function findTask(view: StoreView, id: string): Task {
@@ -148,7 +149,9 @@ function update(tx: Transaction, args: Args): void {
   });
   tx.put('services', { ...service, spec: { ...service.spec, task: change(service.spec.task) } });
   for (const each of tx.tasksOfService(service.id)) {
-    tx.put('tasks', { ...each, spec: change(each.spec) });
+    const spec = change(each.spec);
+    requireUpdateQuota(tx, each, spec);
+    tx.put('tasks', { ...each, spec });
   }
 }
 

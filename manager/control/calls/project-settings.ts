@@ -1,4 +1,4 @@
-import { array, boolean, nonEmptyString, object, orElse } from '../../common/base/decode.js';
+import { array, boolean, count, nonEmptyString, nullable, object, optional, orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type {
   PolicyChange,
@@ -11,6 +11,8 @@ import {
   normalizeCapability,
   normalizePath,
 } from '../../common/model/trust/project-policy.js';
+import type { ProjectQuota } from '../../common/model/trust/project-quota.js';
+import { quotaKeys } from '../../common/model/trust/project-quota.js';
 import type {
   ProjectSettings,
   ProjectSettingsCallMap,
@@ -29,6 +31,15 @@ const policyChange = object<Required<PolicyChange>>({
   engineSocket: orElse(boolean, false),
   bindPaths: orElse(array(nonEmptyString), []),
   capabilities: orElse(array(nonEmptyString), []),
+});
+
+const amount = optional(nullable(count));
+const quotaChange = object<Partial<Record<keyof ProjectQuota, number | null>>>({
+  nanoCpus: amount,
+  memoryBytes: amount,
+  containers: amount,
+  ports: amount,
+  volumes: amount,
 });
 
 function projectOf(args: Args): string {
@@ -76,16 +87,25 @@ function isClosed(policy: ProjectPolicy): boolean {
   return JSON.stringify(policy) === JSON.stringify(closedPolicy);
 }
 
-/** Replaces a project's settings, and removes its record if none are left. */
+/** Writes a project's settings, and removes its record if none are left. */
 function putSettings(
   tx: Transaction,
   project: string,
-  settings: Pick<ProjectRecord, 'policy'>,
-): void {
+  settings: Pick<ProjectRecord, 'policy' | 'quota'>,
+): ProjectSettings {
+  const { policy = closedPolicy, quota = {} } = settings;
+  const wanted = {
+    ...(isClosed(policy) ? {} : { policy }),
+    ...(Object.keys(quota).length === 0 ? {} : { quota }),
+  };
   const known = tx.get('projects', project);
-  if (settings.policy === undefined) tx.remove('projects', project);
-  else if (known === undefined) tx.create('projects', { id: project, ...settings });
-  else tx.put('projects', { ...known, ...settings });
+  if (Object.keys(wanted).length === 0) tx.remove('projects', project);
+  else if (known === undefined) tx.create('projects', { id: project, ...wanted });
+  else {
+    const { id, version, createdAt, updatedAt } = known;
+    tx.put('projects', { id, version, createdAt, updatedAt, ...wanted });
+  }
+  return settingsOf(tx, project);
 }
 
 function setPolicy(tx: Transaction, args: Args): ProjectSettings {
@@ -94,12 +114,26 @@ function setPolicy(tx: Transaction, args: Args): ProjectSettings {
   const before = args.flag('reset') ? closedPolicy : (known?.policy ?? closedPolicy);
   const policy = changePolicy(before, readChange(args, 'allow'), readChange(args, 'deny'));
   requireSize(project, policy);
-  putSettings(tx, project, isClosed(policy) ? {} : { policy });
-  return settingsOf(tx, project);
+  return putSettings(tx, project, { ...known, policy });
+}
+
+function setQuota(tx: Transaction, args: Args): ProjectSettings {
+  const project = projectOf(args);
+  const known = tx.get('projects', project);
+  const limits = args.field('limits', orElse(quotaChange, {}));
+  const before = args.flag('reset') ? {} : (known?.quota ?? {});
+  const quota = Object.fromEntries(
+    quotaKeys.flatMap((key) => {
+      const limit = limits[key] === undefined ? before[key] : limits[key];
+      return limit === undefined || limit === null ? [] : [[key, limit]];
+    }),
+  );
+  return putSettings(tx, project, { ...known, quota });
 }
 
 function settingsOf(view: StoreView, project: string): ProjectSettings {
-  return { project, policy: view.get('projects', project)?.policy ?? closedPolicy };
+  const { policy = closedPolicy, quota = {} } = view.get('projects', project) ?? {};
+  return { project, policy, quota, used: view.usageOfProject(project).total };
 }
 
 export const projectSettingsCalls: Pick<ControlCalls, keyof ProjectSettingsCallMap> = {
@@ -112,5 +146,9 @@ export const projectSettingsCalls: Pick<ControlCalls, keyof ProjectSettingsCallM
   'project.set-policy': ({ store }, value) => {
     const args = new Args('project.set-policy', value);
     return store.update('control', (tx) => setPolicy(tx, args));
+  },
+  'project.set-quota': ({ store }, value) => {
+    const args = new Args('project.set-quota', value);
+    return store.update('control', (tx) => setQuota(tx, args));
   },
 };

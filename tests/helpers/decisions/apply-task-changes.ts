@@ -39,16 +39,32 @@ export function applyTaskChanges<Scene extends ServiceWithTasks>(
         );
         break;
       case 'create': {
-        const { adopts: _adopts, slot, ...options } = change.task;
+        const { adopts: _adopts, slot, overQuota, ...rest } = change.task;
+        const options =
+          overQuota === undefined
+            ? rest
+            : { ...rest, overQuota: true as const, explanation: { ...overQuota, at: now } };
         const id = `z${now}-${at}-${tasks.length}`;
         const task = aTask(service, slot, { ...options, id, createdAt: now, updatedAt: now });
         tasks = [...tasks, { ...task, status: { ...task.status, state: 'new', at: now } }];
         break;
       }
+      case 'hold': {
+        const explanation = { ...change.explanation, at: now };
+        tasks = tasks.map((task) => (task.id === change.taskId ? { ...task, explanation } : task));
+        break;
+      }
+      case 'admit':
+        tasks = tasks.map((task) => (task.id === change.taskId ? admitted(task) : task));
+        break;
       case 'explain':
       case 'wait':
         break;
     }
   }
   return { ...scene, service, tasks };
+}
+
+function admitted({ overQuota: _waited, explanation: _reason, ...task }: Task): Task {
+  return task;
 }

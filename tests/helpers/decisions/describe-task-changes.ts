@@ -19,6 +19,10 @@ function describeAction(change: TaskChange): string {
       return `slot ${change.slot}: forget ${change.taskId}${change.fence ? ', fence' : ''}`;
     case 'explain':
       return `slot ${change.slot}: ${change.taskId} ${change.summary === undefined ? 'explanation cleared' : 'explained'}`;
+    case 'hold':
+      return `slot ${change.slot}: ${change.taskId} waits for quota`;
+    case 'admit':
+      return `slot ${change.slot}: ${change.taskId} admitted`;
     case 'dependencies-met':
       return 'dependencies met';
     case 'update-status':
@@ -36,6 +40,7 @@ function describeNew(task: NewTask): string {
   const parts = [`slot ${task.slot}: new task, ${task.desired}`];
   if (task.nodeId !== undefined) parts.push(`on ${task.nodeId}`);
   if (task.adopts !== undefined) parts.push(`adopts ${task.adopts.id}`);
+  if (task.overQuota !== undefined) parts.push(`over quota (${task.overQuota.summary})`);
   if (task.notBefore !== undefined) parts.push(`not before ${task.notBefore}`);
   return parts.join(', ');
 }

@@ -13,6 +13,7 @@ export interface ServiceSnapshotOptions {
   readonly owners?: readonly Task[];
   readonly hasFollowers?: boolean;
   readonly awaitsDependents?: boolean;
+  readonly quota?: ServiceSnapshot['quota'];
 }
 
 /** The orchestrator's input for one service, with three ready nodes by default. */
@@ -34,5 +35,6 @@ export function aServiceSnapshot(
     })),
     hasFollowers: options.hasFollowers ?? false,
     awaitsDependents: options.awaitsDependents ?? false,
+    ...(options.quota === undefined ? {} : { quota: options.quota }),
   };
 }

@@ -151,3 +151,26 @@ test('a new network may be unused', async (t) => {
   });
   t.deepEqual(keys, [unusedNetworksKey]);
 });
+
+test('tasks over quota wake their services when usage falls or the quota changes', async (t) => {
+  const store = await openCluster();
+  await store.update('restore', (tx) => {
+    tx.create('tasks', aTask(agent, 9, { id: 'waits', overQuota: true }));
+  });
+  const changed = await keysAfter(store, (tx) => tx.create('projects', { id: 'demo', quota: {} }));
+  t.deepEqual(changed, [agent.id]);
+  const grown = await keysAfter(store, (tx) => tx.create('tasks', aTask(db, 5, { id: 'more' })));
+  t.false(grown.includes(agent.id));
+  const ended = await keysAfter(store, (tx) => {
+    const stored = tx.get('tasks', task.id);
+    if (stored !== undefined)
+      tx.put('tasks', { ...stored, status: { ...stored.status, state: 'failed' } });
+  });
+  t.true(ended.includes(agent.id));
+  const lost = await keysAfter(store, (tx) => {
+    const stored = tx.get('nodes', node.id);
+    if (stored !== undefined)
+      tx.put('nodes', { ...stored, status: { ...stored.status, state: 'down' } });
+  });
+  t.true(lost.includes(agent.id));
+});

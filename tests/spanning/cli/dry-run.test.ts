@@ -7,6 +7,7 @@ import { allCommands } from '../../../fixtures/docs/command-tree.js';
 import type { ConfigId, SecretId } from '../../../manager/common/model/ids.js';
 import type { CallPreview, ManagerInfo } from '../../../manager/common/protocol/control.js';
 import { closedPolicy } from '../../../manager/common/model/trust/project-policy.js';
+import { noUsage } from '../../../manager/common/model/trust/project-quota.js';
 import { demo, objects } from '../../helpers/fakes/demo-project.js';
 import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
 import { StreamingCluster } from '../../helpers/fakes/streaming-cluster.js';
@@ -55,6 +56,8 @@ const tls = {
 };
 
 /** A cluster that answers reading calls and plans, and nothing else. */
+const policy = { ...closedPolicy, privileged: true };
+
 function planningCluster(): FakeCluster {
   return new StreamingCluster(cluster, {
     info: () => info,
@@ -66,7 +69,9 @@ function planningCluster(): FakeCluster {
     'config.list': () => [{ ...tls, id: 'c1' as ConfigId, data: 'eA==' }],
     'task.top': () => ({ titles: ['PID'], processes: [['1']] }),
     'project.others': () => [],
-    'project.settings': () => [{ project: 'demo', policy: closedPolicy }],
+    'project.settings': () => [
+      { project: 'demo', policy, quota: { containers: 3 }, used: noUsage },
+    ],
     'image.find': () => [],
     'task.stat-path': () => ({ name: 'tmp', isFolder: true }),
     'project.apply': () => ({
@@ -125,6 +130,8 @@ const changing: readonly (readonly [readonly string[], RegExp])[] = [
   [['config-object', 'rm', 'tls'], /replicas/u],
   [['project', 'policy', 'demo', '--allow-privileged'], /replicas/u],
   [['project', 'policy', 'reset', 'demo'], /replicas/u],
+  [['project', 'quota', 'demo', '--cpus', '1'], /replicas/u],
+  [['project', 'quota', 'reset', 'demo'], /replicas/u],
   [
     ['node', 'update', '--availability', 'drain', 'node-1'],
     /^container demo-web-1: stop on node-1/mu,
@@ -209,6 +216,7 @@ const reading: readonly (readonly [words: readonly string[], code: number])[] = 
   [['node', 'ls'], 0],
   [['port', 'web', '3000'], 0],
   [['project', 'policy', 'show'], 0],
+  [['project', 'quota', 'show'], 0],
   [['ps'], 0],
   [['secret', 'inspect', 'tls'], 0],
   [['secret', 'ls'], 0],

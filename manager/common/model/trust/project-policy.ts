@@ -1,4 +1,5 @@
 import type { Meta } from '../meta.js';
+import type { ProjectQuota } from './project-quota.js';
 
 /** Rights over machines that clients with the role `deploy` may request for a project. */
 export interface ProjectPolicy {
@@ -18,6 +19,7 @@ export interface ProjectPolicy {
 export interface ProjectRecord extends Meta {
   readonly id: string;
   readonly policy?: ProjectPolicy;
+  readonly quota?: ProjectQuota;
 }
 
 /** Policy of a project without settings: deployers get no right over machines. */
