@@ -1,4 +1,13 @@
-import { array, boolean, count, nonEmptyString, nullable, object, optional, orElse } from '../../common/base/decode.js';
+import {
+  array,
+  boolean,
+  count,
+  nonEmptyString,
+  nullable,
+  object,
+  optional,
+  orElse,
+} from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type {
   PolicyChange,
