@@ -7,7 +7,7 @@ import { overlayPairs } from './overlay-pairs.js';
 
 const callTimeoutMs = 10_000;
 
-/** What the managers know that machines are checked against, and what could not be asked. */
+/** Facts of the managers that machines are checked against, and questions that failed. */
 export interface ClusterObservation {
   /** Pairs of containers on a common overlay network. */
   readonly pairs: readonly OverlayPair[];

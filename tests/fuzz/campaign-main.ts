@@ -40,7 +40,7 @@ function sendFigures(): void {
     kind: 'figures',
     figures: { ...counts, busyMs, delayMs, heapBytes: heapUsed + external, memoryBytes: rss },
   });
-  watch.start();
+  if (counts.inputs > 0) watch.start();
 }
 
 process.on('uncaughtException', crash);
@@ -49,12 +49,13 @@ const { target } = (await import(join(import.meta.dirname, 'targets', `${name}.j
   readonly target: FuzzTarget;
 };
 const end = performance.now() + Number(seconds) * 1000;
-watch.start();
 const timer = setInterval(sendFigures, figuresMs);
 await target.run({
   random: seededRandom(Number(seed)),
   isOver: () => performance.now() >= end,
   record: (input) => {
+    // The start of the code under attack is no block.
+    if (counts.inputs === 0) watch.start();
     counts.inputs += 1;
     recent.push(input);
     if (recent.length > keptInputs) recent.shift();

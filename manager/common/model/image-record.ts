@@ -17,7 +17,7 @@ export interface ImageRecord extends Meta {
   readonly nodeId: NodeId;
 }
 
-/** What a node says of its copy of an image. */
+/** A node's own statement about its copy of an image. */
 export interface ImageClaim {
   readonly nodeId: NodeId;
   readonly id: string;

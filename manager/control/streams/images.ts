@@ -20,15 +20,21 @@ import { recordImage, recordPull } from '../record-image.js';
 import { pipe } from './exec.js';
 import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
 
+interface WorkerTransfer {
+  readonly nodeId: NodeId;
+  readonly request: WorkerStreamRequest;
+  /** Runs once the worker has succeeded, before the client learns it. */
+  readonly beforeEnd?: () => Promise<void>;
+}
+
 async function pipeToWorker(
   context: StreamContext,
   client: ClientStream,
-  nodeId: NodeId,
-  request: WorkerStreamRequest,
-  atEnd: () => Promise<void> = () => Promise.resolve(),
+  { nodeId, request, beforeEnd }: WorkerTransfer,
 ): Promise<void> {
   const { streamId, stream } = await context.workers.open(nodeId, request, client.signal);
-  await pipe(context, client, { nodeId, streamId, stream: beforeExit(stream, atEnd) });
+  const source = beforeEnd === undefined ? stream : beforeExit(stream, beforeEnd);
+  await pipe(context, client, { nodeId, streamId, stream: source });
 }
 
 /** Runs a step before the message with which the worker ends its work, unless it failed. */
@@ -62,16 +68,17 @@ export const pull: ControlStreams['pull'] = async (context, args, client) => {
     ...(platform === undefined ? {} : { platform }),
     ...optionalAuth(args),
   } as const;
-  await pipeToWorker(context, client, node.id, request, () =>
-    recordPull({ ...context, signal: client.signal }, node.id, request.image),
-  );
+  const beforeEnd = (): Promise<void> =>
+    recordPull({ ...context, signal: client.signal }, node.id, request.image);
+  await pipeToWorker(context, client, { nodeId: node.id, request, beforeEnd });
 };
 
 export const fetchStream: ControlStreams['fetch'] = async (context, args, client) => {
   const node = findNode(context.store.view, args.text('node'));
   const platform = args.optionalText('platform');
   const wanted = { image: args.text('image'), ...(platform === undefined ? {} : { platform }) };
-  await pipeToWorker(context, client, node.id, { kind: 'fetch-image', ...wanted });
+  const request = { kind: 'fetch-image', ...wanted } as const;
+  await pipeToWorker(context, client, { nodeId: node.id, request });
 };
 
 export const push: ControlStreams['push'] = async (context, args, client) => {
@@ -86,7 +93,7 @@ export const push: ControlStreams['push'] = async (context, args, client) => {
       `image ${image}: not found on any node; build or pull it first`,
     );
   const request = { kind: 'push-image', image, ...optionalAuth(args) } as const;
-  await pipeToWorker(context, client, first.nodeId as NodeId, request);
+  await pipeToWorker(context, client, { nodeId: first.nodeId as NodeId, request });
 };
 
 export const build: ControlStreams['build'] = async (context, args, client) => {
@@ -109,9 +116,10 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
   } as const;
   const node = builderNode(context, args.optionalText('node'), args.optionalText('platform'));
   const tags = [query.t ?? []].flat().map(String);
-  await pipeToWorker(context, client, node.id, request, async () => {
+  const beforeEnd = async (): Promise<void> => {
     for (const tag of tags) await recordImage({ ...context, signal: client.signal }, node.id, tag);
-  });
+  };
+  await pipeToWorker(context, client, { nodeId: node.id, request, beforeEnd });
 };
 
 /** The named node; else always the same capable node, so that its build cache is reused. */

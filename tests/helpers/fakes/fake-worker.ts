@@ -17,6 +17,7 @@ import {
   decodeManagerMessage,
   type ReceivedMessage,
 } from '../../../manager/common/protocol/manager-message.js';
+import { isNotFound } from '../../../manager/common/base/errors.js';
 import { decode } from '../../../manager/common/base/decode.js';
 import {
   workerCall,
@@ -243,7 +244,12 @@ export class FakeWorker {
       tls,
       verifyPeer: isManagerOf(clusterId),
       keepAlive: 'stream',
+    }).catch((error: unknown) => {
+      // The client has left, and the manager no longer waits for the stream.
+      if (isNotFound(error)) return undefined;
+      throw error;
     });
+    if (stream === undefined) return;
     await this.serve(request, stream, streamId);
     stream.close();
   }

@@ -20,7 +20,7 @@ async function cluster(claims: Map<NodeId, string>) {
     return { id, platform: 'linux/amd64', sizeBytes: 1, createdAt: nodeId === w2 ? 99 : 1 };
   };
   const workers: WorkerCalls = {
-    call: (nodeId) => Promise.resolve(copy(nodeId)) as Promise<never>,
+    call: (nodeId) => Promise.resolve(copy(nodeId)),
     open: () => Promise.reject(new Error('no stream')),
   };
   const { signal } = new AbortController();

@@ -3,7 +3,6 @@ import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { LeaseId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import { Dispatcher } from '../../../manager/dispatcher/dispatcher.js';
-import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type { Hello } from '../../../manager/dispatcher/sessions/hello.js';
 import type { DispatcherOptions } from '../../../manager/dispatcher/options.js';
 import type { Transaction } from '../../../manager/store/store.js';
@@ -392,14 +391,7 @@ test('a node that a manager tells to fetch an image may request it', async (t) =
   worker.receive({ kind: 'want-image', requestId: 7, image: 'other:1' });
   worker.receive({ kind: 'want-image', requestId: 8, image: 'third:1' });
   await settle();
-  t.deepEqual(
-    worker.posted
-      .filter(({ kind }) => kind === 'image')
-      .map((message) => message as Extract<ManagerMessage, { kind: 'image' }>)
-      .map(({ requestId, error }) => [requestId, error?.kind]),
-    [
-      [8, 'forbidden'],
-      [7, 'not-found'],
-    ],
-  );
+  const answers = worker.posted.filter(({ kind }) => kind === 'image');
+  t.like(answers[0], { requestId: 8, error: { kind: 'forbidden' } });
+  t.like(answers[1], { requestId: 7, error: { kind: 'not-found' } });
 });

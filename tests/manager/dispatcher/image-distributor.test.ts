@@ -1,118 +1,25 @@
 import test from 'ava';
-import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { deferred } from '../../../manager/common/base/cancellation.js';
-import { AppError, isAppError } from '../../../manager/common/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import type { ImageId, NodeId } from '../../../manager/common/model/ids.js';
-import { decodeStreamFrame, encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
+import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
-import type {
-  MessageStream,
-  NodeImage,
-  WorkerCalls,
-  WorkerStreamRequest,
-} from '../../../manager/common/protocol/worker-calls.js';
-import { backgroundWrite } from '../../../manager/dispatcher/background-write.js';
+import type { NodeImage } from '../../../manager/common/protocol/worker-calls.js';
+import type { FakeNodes } from '../../helpers/fakes/image-cluster.js';
 import {
-  ImageDistributor,
-  type ImageRequest,
-} from '../../../manager/dispatcher/image-distributor.js';
-import { ManualClock } from '../../helpers/fakes/manual-clock.js';
-import { messagePair } from '../../helpers/fakes/message-pair.js';
-import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
+  app,
+  found,
+  imageCluster,
+  readArchive,
+  w1,
+  w2,
+} from '../../helpers/fakes/image-cluster.js';
 import { settle } from '../../helpers/fakes/runner-bench.js';
 import { aSession } from '../../helpers/fakes/worker-session.js';
-import { openTestStore } from '../../helpers/stores/memory-store.js';
-
-const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];
-const never = new AbortController().signal;
-const app: ImageRequest = { image: 'app:1' };
-const found = (more: Partial<NodeImage> = {}): NodeImage => ({
-  ...{ id: 'sha256:1', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 },
-  ...more,
-});
-
-/** Reads an archive up to its end. */
-async function readArchive(stream: MessageStream): Promise<string> {
-  let text = '';
-  for await (const message of stream) {
-    const frame = typeof message === 'string' ? undefined : decodeStreamFrame(message);
-    if (frame?.channel !== 'stdin') continue;
-    if (frame.data.length === 0) break;
-    text += Buffer.from(frame.data).toString();
-  }
-  return text;
-}
-
-/** Workers without engines: a test sets what they answer and how they save and load. */
-class FakeNodes implements WorkerCalls {
-  /** Questions and streams, `w2 findImage`, `w2 save-image 2` with the number of layers left out. */
-  readonly asked: string[] = [];
-  readonly loaded: string[] = [];
-  /** Image ids that archives have to have. */
-  readonly expected: string[] = [];
-  readonly streams: MessageStream[] = [];
-  findImage: (nodeId: NodeId) => Promise<NodeImage | null> = (nodeId) =>
-    Promise.resolve(nodeId === w2 ? found() : null);
-  knownLayers: () => Promise<number> = () => Promise.resolve(0);
-  save = async (stream: MessageStream): Promise<void> => {
-    for (const part of ['first ', 'second']) await stream.send(encodeStreamFrame('stdout', part));
-    await stream.send(encodeStreamFrame('exit', '0'));
-  };
-  load = async (stream: MessageStream): Promise<void> => {
-    this.loaded.push(await readArchive(stream));
-    await stream.send(encodeStreamFrame('exit', '0'));
-  };
-
-  call(nodeId: NodeId, name: string): Promise<never> {
-    this.asked.push(`${nodeId} ${name}`);
-    return (name === 'findImage' ? this.findImage(nodeId) : this.knownLayers()) as Promise<never>;
-  }
-
-  open(
-    nodeId: NodeId,
-    request: WorkerStreamRequest,
-    signal: AbortSignal,
-  ): Promise<{ streamId: string; stream: MessageStream }> {
-    signal.throwIfAborted();
-    const without = request.kind === 'save-image' ? request.withoutLayers : undefined;
-    this.asked.push(`${nodeId} ${request.kind} ${without ?? ''}`.trim());
-    if (request.kind === 'load-image') this.expected.push(request.id);
-    const [stream, far] = messagePair();
-    this.streams.push(far);
-    void (request.kind === 'save-image' ? this.save(far) : this.load(far));
-    return Promise.resolve({ streamId: 's', stream });
-  }
-}
-
-/** Node w1 requests; w2 and w3 are connected, w4 is not. */
-async function cluster() {
-  const store = await openTestStore();
-  await store.update('restore', (tx) => {
-    for (const at of ['1', '2', '3', '4'])
-      tx.create('nodes', aNode(`w${at}`, { name: `node-${at}` }));
-  });
-  const clock = new ManualClock();
-  const nodes = new FakeNodes();
-  const { log, lines } = recordingLogger();
-  const images = new ImageDistributor({
-    view: store.view,
-    clock,
-    calls: nodes,
-    log,
-    write: backgroundWrite(store, log),
-    isConnected: (nodeId) => nodeId !== 'w4',
-  });
-  const copy = (wanted = app, signal = never): Promise<string> =>
-    images.copyImage(w1, wanted, signal).then(
-      (name) => `from ${name}`,
-      (error: unknown) => (isAppError(error) ? `${error.kind}: ${error.message}` : String(error)),
-    );
-  const recorded = (image = 'app:1') => store.view.get('images', image as ImageId);
-  return { clock, nodes, images, copy, lines, store, recorded };
-}
 
 test('an image is copied unchanged from the connected node that has it', async (t) => {
-  const { nodes, copy, lines } = await cluster();
+  const { nodes, copy, lines } = await imageCluster();
   t.is(await copy(), 'from node-2');
   t.deepEqual(nodes.asked, ['w2 findImage', 'w3 findImage', 'w2 save-image', 'w1 load-image']);
   t.deepEqual(nodes.loaded, ['first second']);
@@ -123,7 +30,7 @@ test('an image is copied unchanged from the connected node that has it', async (
 });
 
 test('an image that no other node has is not found, with the remedy', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   nodes.findImage = () => Promise.resolve(null);
   t.is(
     await copy(),
@@ -132,7 +39,7 @@ test('an image that no other node has is not found, with the remedy', async (t) 
 });
 
 test('an image for another platform is not copied, unless that platform is wanted', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   nodes.findImage = () => Promise.resolve(found({ platform: 'linux/arm64' }));
   t.regex(
     await copy(),
@@ -142,7 +49,7 @@ test('an image for another platform is not copied, unless that platform is wante
 });
 
 test('a node that fails or does not answer within 15 s is no source, another one is', async (t) => {
-  const { clock, nodes, copy } = await cluster();
+  const { clock, nodes, copy } = await imageCluster();
   nodes.findImage = (nodeId) =>
     nodeId === w2 ? Promise.reject(new Error('broken')) : Promise.resolve(found());
   t.is(await copy(), 'from node-3');
@@ -159,7 +66,7 @@ test('a node that fails or does not answer within 15 s is no source, another one
 });
 
 test('questions end after 15 s: the signal of the call aborts', async (t) => {
-  const { clock, nodes, copy } = await cluster();
+  const { clock, nodes, copy } = await imageCluster();
   const signals: AbortSignal[] = [];
   Object.assign(nodes, {
     call: (_nodeId: NodeId, _name: string, _args: object, signal: AbortSignal) => {
@@ -181,7 +88,7 @@ test('questions end after 15 s: the signal of the call aborts', async (t) => {
 });
 
 test('known layers are left out, and the archive is complete if they cannot be counted', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   nodes.findImage = () => Promise.resolve(found({ layers: ['sha256:a', 'sha256:b'] }));
   nodes.knownLayers = () => Promise.resolve(2);
   t.is(await copy(), 'from node-2');
@@ -194,14 +101,14 @@ test('known layers are left out, and the archive is complete if they cannot be c
 });
 
 test('the target is not asked for layers that the source does not list', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   nodes.findImage = () => Promise.resolve(found({ layers: [] }));
   await copy();
   t.false(nodes.asked.includes('w1 knownLayers'));
 });
 
 test('an archive without known layers that fails is sent once more with all layers', async (t) => {
-  const { nodes, copy, lines } = await cluster();
+  const { nodes, copy, lines } = await imageCluster();
   nodes.findImage = () => Promise.resolve(found({ layers: ['sha256:a'] }));
   nodes.knownLayers = () => Promise.resolve(1);
   let failures = 1;
@@ -230,7 +137,7 @@ for (const [title, side, failure, reason] of [
   ['the target closes early', 'load', '', 'the target node closed the stream too early'],
 ] as const) {
   test(`a transfer is not repeated if ${title}, and names both nodes and the reason`, async (t) => {
-    const { nodes, copy } = await cluster();
+    const { nodes, copy } = await imageCluster();
     nodes.load = async (stream) => {
       await readArchive(stream);
     };
@@ -247,7 +154,7 @@ for (const [title, side, failure, reason] of [
 }
 
 test('a target that takes no more has its own error, not that of a failing send', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   nodes.load = async (stream) => {
     await stream.send(encodeStreamFrame('error', 'no space left'));
     stream.close();
@@ -266,7 +173,7 @@ function holdLoads(nodes: FakeNodes): (() => void)[] {
 }
 
 test('four images are transferred at once, the others wait for their turn', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   const held = holdLoads(nodes);
   const copies = Array.from({ length: 6 }, () => copy());
   await settle();
@@ -286,7 +193,7 @@ test('four images are transferred at once, the others wait for their turn', asyn
 });
 
 test('requests that are cancelled while they wait keep no turn from those behind them', async (t) => {
-  const { nodes, copy } = await cluster();
+  const { nodes, copy } = await imageCluster();
   const held = holdLoads(nodes);
   const first = Array.from({ length: 4 }, () => copy());
   const abort = new AbortController();
@@ -306,7 +213,7 @@ test('requests that are cancelled while they wait keep no turn from those behind
 });
 
 test('a transfer is ended after 15 minutes', async (t) => {
-  const { clock, nodes, copy } = await cluster();
+  const { clock, nodes, copy } = await imageCluster();
   holdLoads(nodes);
   const copied = copy();
   await settle();
@@ -323,7 +230,7 @@ test('a transfer is ended after 15 minutes', async (t) => {
 });
 
 test('a worker that wants an image is answered with the source or the reason', async (t) => {
-  const { nodes, images } = await cluster();
+  const { nodes, images } = await imageCluster();
   const worker = aSession('w1');
   images.expectFetch(w1, 'app:1');
   await images.handleRequest(worker.session, { kind: 'want-image', requestId: 7, image: 'app:1' });
@@ -335,7 +242,7 @@ test('a worker that wants an image is answered with the source or the reason', a
 });
 
 test('a node that claims a newer copy with another content is no source of a recorded image', async (t) => {
-  const { nodes, copy, store } = await cluster();
+  const { nodes, copy, store } = await imageCluster();
   await store.update('control', (tx) => {
     const contents = { 'linux/amd64': 'sha256:good' };
     tx.create('images', { id: 'app:1' as ImageId, contents, source: 'client', nodeId: w1 });
@@ -362,20 +269,20 @@ test('a node that claims a newer copy with another content is no source of a rec
 });
 
 test('the first copy of an image that no client has announced decides its content', async (t) => {
-  const { nodes, copy, recorded } = await cluster();
+  const { nodes, copy, recorded } = await imageCluster();
   t.is(await copy(), 'from node-2');
   await settle();
   t.like(recorded(), {
     contents: { 'linux/amd64': 'sha256:1' },
     source: 'copy',
     nodeId: w2,
-  } as object);
+  });
   nodes.findImage = () => Promise.resolve(found({ id: 'sha256:evil', createdAt: 99 }));
   t.regex(await copy(), /no connected node has its recorded content 1; other contents are on/u);
 });
 
 test('copies that differ are not copied while no content is recorded', async (t) => {
-  const { nodes, copy, recorded } = await cluster();
+  const { nodes, copy, recorded } = await imageCluster();
   nodes.findImage = (nodeId) =>
     Promise.resolve(found(nodeId === w2 ? { id: 'sha256:evil', createdAt: 99 } : {}));
   t.is(
@@ -392,7 +299,7 @@ function errorOf(answer: object | undefined) {
 }
 
 test('an image is served only to a node with a task that uses it', async (t) => {
-  const { images, store } = await cluster();
+  const { images, store } = await imageCluster();
   const worker = aSession('w1');
   const ask = async (image: string): Promise<string> => {
     await images.handleRequest(worker.session, { kind: 'want-image', requestId: 1, image });
@@ -415,7 +322,7 @@ test('an image is served only to a node with a task that uses it', async (t) => 
 });
 
 test('a fetch that a manager requests allows one request of that node for a while', async (t) => {
-  const { images, clock } = await cluster();
+  const { images, clock } = await imageCluster();
   const worker = aSession('w1');
   const ask = async (): Promise<string | undefined> => {
     const message = { kind: 'want-image', requestId: 1, image: 'app:1' } as const;

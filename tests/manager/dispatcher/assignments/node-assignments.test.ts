@@ -1,19 +1,10 @@
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../../fixtures/cluster/build.js';
 import type { ServiceOptions, TaskOptions } from '../../../../fixtures/cluster/build.js';
-import type {
-  ConfigId,
-  ImageId,
-  NodeId,
-  SecretId,
-  TaskId,
-} from '../../../../manager/common/model/ids.js';
+import type { ConfigId, NodeId, SecretId, TaskId } from '../../../../manager/common/model/ids.js';
 import { addressLeaseId } from '../../../../manager/common/model/network.js';
 import type { Task } from '../../../../manager/common/model/task.js';
-import type {
-  AssignedTask,
-  AssignmentChange,
-} from '../../../../manager/common/protocol/assignments.js';
+import type { AssignmentChange } from '../../../../manager/common/protocol/assignments.js';
 import { AssignmentTracker } from '../../../../manager/dispatcher/assignments/assignment-tracker.js';
 import type { Transaction } from '../../../../manager/store/store.js';
 import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
@@ -392,34 +383,4 @@ test('names and networks that change while their last task leaves are not sent',
     '-projects demo',
     '-tasks t1',
   ]);
-});
-
-test('a task is sent with the recorded content of its image, and keeps it', async (t) => {
-  const { tracker, addTask, change, putTask } = await cluster();
-  const id = 'busybox:latest' as ImageId;
-  const contents = { 'linux/amd64': 'sha256:a', 'linux/arm64': 'sha256:b' };
-  await change((tx) => tx.create('images', { id, contents, source: 'client', nodeId: w2 }));
-  await addTask('t1');
-  const idsOf = (tasks: readonly AssignedTask[] | undefined) => tasks?.map((task) => task.imageIds);
-  t.deepEqual(idsOf(tracker.open(w1).tasks), [['sha256:a', 'sha256:b']]);
-  await change((tx) => {
-    const known = tx.get('images', id);
-    if (known !== undefined) tx.put('images', { ...known, contents: { 'linux/amd64': 'new' } });
-  });
-  await putTask('t1', { desired: 'shutdown' });
-  await addTask('t2');
-  const sent = tracker.take(w1)?.upsert.tasks;
-  t.deepEqual(idsOf(sent), [['sha256:a', 'sha256:b'], ['new']]);
-});
-
-test('a task is not bound to a content that no client has recorded, or if it always pulls', async (t) => {
-  const { tracker, addTask, change } = await cluster();
-  const record = { contents: { 'linux/amd64': 'sha256:a' }, nodeId: w2 };
-  await change((tx) => {
-    tx.create('images', { id: 'busybox:latest' as ImageId, ...record, source: 'copy' });
-    tx.create('images', { id: 'app:1' as ImageId, ...record, source: 'client' });
-  });
-  await addTask('t1');
-  await addTask('t2', {}, { task: { container: { image: 'app:1', pullPolicy: 'always' } } });
-  for (const task of tracker.open(w1).tasks) t.false('imageIds' in task, task.id);
 });
