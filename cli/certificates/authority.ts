@@ -11,7 +11,11 @@ import {
   userAuthorityUnit,
   validityFor,
 } from '../../manager/common/pki/pki.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import { replaceFile } from '../../manager/common/pki/pki-files.js';
 import { withFileLock } from '../inventory/file-lock.js';
+import { readPassphrase } from './passphrase.js';
+import { isProtectedKey, protectKey, unprotectKey } from './protected-key.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
 
@@ -23,12 +27,24 @@ const authorityDays = 3650;
 export const clusterAuthorityDays = 1825;
 
 /** The user's CA, created on first use. */
-export interface UserAuthority extends KeyPair {
+export interface UserAuthority {
+  readonly cert: string;
   /** The user's name in certificates. */
   readonly user: string;
+  /**
+   * The CA with its key, to sign. Asks for the passphrase of a protected key, once; throws `invalid`
+   * if it is wrong.
+   */
+  readonly unlock: () => Promise<KeyPair>;
 }
 
-async function readPair(store: MachineStore): Promise<UserAuthority | undefined> {
+/** Asks the user for the passphrase of the CA key. */
+export type AskPassphrase = () => Promise<string>;
+
+/** The CA as stored; the key may be encrypted. */
+type StoredAuthority = KeyPair;
+
+async function readStored(store: MachineStore): Promise<StoredAuthority | undefined> {
   const read = async (file: string): Promise<string> =>
     readFile(join(store.certsFolder, file), 'utf8');
   try {
@@ -38,7 +54,7 @@ async function readPair(store: MachineStore): Promise<UserAuthority | undefined>
       read('cert.pem'),
       read('key.pem'),
     ]);
-    return { cert, key, user: localUserName() };
+    return { cert, key };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -55,7 +71,7 @@ export function localUserName(): string {
 }
 
 /** Writes keys before certificates, so that an interrupted run is completed, not used. */
-async function createFiles(store: MachineStore, now: Date): Promise<UserAuthority> {
+async function createFiles(store: MachineStore, now: Date): Promise<StoredAuthority> {
   const user = localUserName();
   const write = async (file: string, text: string, mode: number): Promise<void> =>
     writeFileAtomic(join(store.certsFolder, file), text, mode);
@@ -72,26 +88,27 @@ async function createFiles(store: MachineStore, now: Date): Promise<UserAuthorit
   await write('key.pem', clientKey, 0o600);
   await write('cert.pem', client, 0o644);
   await write('ca.pem', cert, 0o644);
-  return { cert, key, user };
+  return { cert, key };
 }
 
-/** True if the user's client certificate is in the last third of its lifetime. */
-async function needsRenewal(store: MachineStore, now: Date): Promise<boolean> {
+/** How much of its life the user's client certificate has left. */
+async function clientState(
+  store: MachineStore,
+  now: Date,
+): Promise<'valid' | 'expires soon' | 'expired'> {
   const { validFrom, validTo } = new X509Certificate(
     await readFile(join(store.certsFolder, 'cert.pem')),
   );
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  return to - now.getTime() < (to - from) / 3;
+  const leftMs = to - now.getTime();
+  if (leftMs <= 0) return 'expired';
+  return leftMs < (to - from) / 3 ? 'expires soon' : 'valid';
 }
 
 /** Keeps the key: a concurrent reader would otherwise see a certificate that does not match it. */
-async function renewClient(
-  store: MachineStore,
-  authority: UserAuthority,
-  now: Date,
-): Promise<void> {
+async function renewClient(store: MachineStore, authority: KeyPair, now: Date): Promise<void> {
   const key = await readFile(join(store.certsFolder, 'key.pem'), 'utf8');
-  const cert = await signClient(authority, { key, user: authority.user, now });
+  const cert = await signClient(authority, { key, user: localUserName(), now });
   await writeFileAtomic(join(store.certsFolder, 'cert.pem'), cert, 0o644);
 }
 
@@ -108,17 +125,98 @@ async function signClient(
   });
 }
 
+async function locked<T>(store: MachineStore, body: () => Promise<T>): Promise<T> {
+  return withFileLock(join(store.certsFolder, 'lock'), body);
+}
+
+/** Decrypts the key on first use, and then renews the user's certificate if it expires soon. */
+function lockedAuthority(
+  store: MachineStore,
+  stored: StoredAuthority,
+  options: { readonly now: Date; readonly ask: AskPassphrase },
+): UserAuthority {
+  const { cert, key } = stored;
+  const open = async (): Promise<KeyPair> => {
+    if (!isProtectedKey(key)) return stored;
+    const pair = { cert, key: unprotectKey(key, await options.ask()) };
+    if ((await clientState(store, options.now)) !== 'valid') {
+      await locked(store, () => renewClient(store, pair, options.now));
+    }
+    return pair;
+  };
+  let opened: Promise<KeyPair> | undefined;
+  const unlock = (): Promise<KeyPair> => {
+    opened ??= open();
+    return opened;
+  };
+  return { cert, user: localUserName(), unlock };
+}
+
 /**
  * Loads the user's CA from the store, or creates it under a lock, once for concurrent processes.
- * Renews the user's client certificate in the last third of its lifetime.
+ * Renews the user's client certificate in the last third of its lifetime; with a protected key only
+ * if it has expired, or when the key is used anyway.
  */
-export async function loadUserAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
-  const existing = await readPair(store);
-  if (existing !== undefined && !(await needsRenewal(store, now))) return existing;
-  return withFileLock(join(store.certsFolder, 'lock'), async () => {
-    const pair = await readPair(store);
-    if (pair === undefined) return createFiles(store, now);
-    if (await needsRenewal(store, now)) await renewClient(store, pair, now);
-    return pair;
+export async function loadUserAuthority(
+  store: MachineStore,
+  now: Date,
+  ask: AskPassphrase = () => readPassphrase('unlock'),
+): Promise<UserAuthority> {
+  const stored = (await readStored(store)) ?? (await createOnce(store, now));
+  const authority = lockedAuthority(store, stored, { now, ask });
+  const state = await clientState(store, now);
+  if (isProtectedKey(stored.key)) {
+    if (state === 'expired') await authority.unlock();
+  } else if (state !== 'valid') {
+    await locked(store, async () => {
+      if ((await clientState(store, now)) !== 'valid') await renewClient(store, stored, now);
+    });
+  }
+  return authority;
+}
+
+async function createOnce(store: MachineStore, now: Date): Promise<StoredAuthority> {
+  return locked(store, async () => (await readStored(store)) ?? (await createFiles(store, now)));
+}
+
+/** Changes the stored key. Throws `not-found` without a CA. */
+async function changeKey(
+  store: MachineStore,
+  change: (key: string) => Promise<string>,
+): Promise<void> {
+  await locked(store, async () => {
+    const stored = await readStored(store);
+    if (stored === undefined) {
+      throw new AppError(
+        'not-found',
+        `no CA in ${store.certsFolder}; "shoal machine create" makes it`,
+      );
+    }
+    await replaceFile(join(store.certsFolder, 'ca-key.pem'), await change(stored.key), 0o600);
+  });
+}
+
+/** Encrypts the CA's key. Throws `conflict` if it is encrypted, `invalid` for a short passphrase. */
+export async function protectAuthority(store: MachineStore, ask: AskPassphrase): Promise<void> {
+  await changeKey(store, async (key) => {
+    if (isProtectedKey(key)) {
+      throw new AppError(
+        'conflict',
+        'CA key: has a passphrase already; to change it, run "shoal ca unprotect" first',
+      );
+    }
+    const passphrase = await ask();
+    const encrypted = await protectKey(key, passphrase);
+    // The only copy of the key: it must be readable before it replaces the old one.
+    if (unprotectKey(encrypted, passphrase) === key) return encrypted;
+    throw new AppError('internal', 'CA key: the encrypted key differs; it is left as it was');
+  });
+}
+
+/** Stores the CA's key unencrypted. Throws `conflict` if it is so, `invalid` if the passphrase is wrong. */
+export async function unprotectAuthority(store: MachineStore, ask: AskPassphrase): Promise<void> {
+  await changeKey(store, async (key) => {
+    if (isProtectedKey(key)) return unprotectKey(key, await ask());
+    throw new AppError('conflict', 'CA key: has no passphrase');
   });
 }

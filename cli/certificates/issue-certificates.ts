@@ -45,23 +45,17 @@ export async function signOnManager(
   return (await askPki(manager, 'sign certificates of nodes', order)).pems;
 }
 
-/** A CA on this computer, and how it signs. */
-interface LocalOrder {
-  readonly authority: KeyPair | undefined;
-  readonly order: Omit<SigningParameters, 'request'>;
-}
-
+/** How a CA on this computer signs a certificate. */
 function localOrder(
   name: 'engine' | 'intermediate' | 'consul',
   want: CertificateHolder,
-  authorities: { readonly user: KeyPair; readonly consul: KeyPair | undefined },
   now: Date,
-): LocalOrder {
-  if (name !== 'consul') return { authority: authorities.user, order: userOrder(name, want, now) };
+): Omit<SigningParameters, 'request'> {
+  if (name !== 'consul') return userOrder(name, want, now);
   const { clusterId = '', consulAgent } = want.membership ?? {};
   const isServer = consulAgent?.isServer === true;
   const agent = { machine: want.record.Name, clusterId, isServer };
-  return { authority: authorities.consul, order: consulOrder(agent, now) };
+  return consulOrder(agent, now);
 }
 
 function userOrder(
@@ -116,7 +110,6 @@ export async function issueCertificates(input: {
   readonly now: Date;
 }): Promise<ReadonlyMap<CertificateName, string>> {
   const { machine, want, names, now } = input;
-  const authorities = { user: input.authority, consul: input.consulAuthority };
   const issued = new Map<CertificateName, string>();
   if (names.length === 0) return issued;
   const keys = names.map((name) => ({
@@ -130,7 +123,8 @@ export async function issueCertificates(input: {
     if (name === 'worker' || name === 'manager') {
       nodes.push({ name, order: nodeOrder(want, name, request) });
     } else {
-      const { authority, order } = localOrder(name, want, authorities, now);
+      const order = localOrder(name, want, now);
+      const authority = name === 'consul' ? input.consulAuthority : await input.authority.unlock();
       if (authority === undefined) {
         throw new AppError('internal', `${machine.name}: no CA to sign its ${name} certificate`);
       }

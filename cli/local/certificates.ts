@@ -82,7 +82,7 @@ export async function localCertificates(
     authority.cert,
     now,
     async (key) =>
-      signRequest(authority, {
+      signRequest(await authority.unlock(), {
         request: await createRequest(key, ids.clusterId),
         subject: clusterAuthoritySubject(ids.clusterId),
         alternativeNames: [],

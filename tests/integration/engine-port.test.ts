@@ -47,7 +47,7 @@ machineTest('an engine refuses certificates of a cluster', async (t) => {
   const user: UserAuthority = await new ProvisionContext({ store, env: {} }).authority();
   const now = new Date();
   const clusterKey = await createPrivateKey();
-  const cert = await signRequest(user, {
+  const cert = await signRequest(await user.unlock(), {
     request: await createRequest(clusterKey, 'c'),
     subject: clusterAuthoritySubject('c1'),
     alternativeNames: [],

@@ -9,7 +9,7 @@ import {
   resolveStoreFolder,
   writeFileAtomic,
 } from '../../inventory/machine-store.js';
-import { readSecret } from '../../secret-input.js';
+import { readSecret } from '../../output/secret-input.js';
 import { readClientFile } from '../../client/client-file.js';
 import { checkClusterName } from '../../inventory/cluster-record.js';
 import { formatList } from '../../output/format.js';

@@ -1,4 +1,4 @@
-import { readSecret } from '../../secret-input.js';
+import { readSecret } from '../../output/secret-input.js';
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';

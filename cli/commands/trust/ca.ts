@@ -11,11 +11,17 @@ import {
 import type { CaMember, CaStatus } from '../../../manager/common/protocol/security.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import { clusterAuthorityDays, loadUserAuthority } from '../../certificates/authority.js';
+import {
+  clusterAuthorityDays,
+  loadUserAuthority,
+  protectAuthority,
+  unprotectAuthority,
+} from '../../certificates/authority.js';
+import { readPassphrase } from '../../certificates/passphrase.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
 import { formatList } from '../../output/format.js';
-import { replaceAnchors } from './engine-anchors.js';
+import { replaceAnchors } from '../../machine/replace-anchors.js';
 
 export function caCommand(cli: Cli): Command {
   return new Command('ca')
@@ -24,7 +30,9 @@ export function caCommand(cli: Cli): Command {
     .addCommand(rotateCommand(cli))
     .addCommand(rotateKeyCommand(cli))
     .addCommand(setCommand(cli))
-    .addCommand(revokeCommand(cli));
+    .addCommand(revokeCommand(cli))
+    .addCommand(protectCommand(cli))
+    .addCommand(unprotectCommand(cli));
 }
 
 const short = (id: string): string => id.slice(0, 16);
@@ -139,7 +147,7 @@ async function beginRotation(cli: Cli, client: ControlClient): Promise<void> {
   const authority = await loadUserAuthority(storeOf(cli), now);
   const { clusterId } = await client.call('info', {}, { signal });
   const { request } = await client.call('ca.request', {}, { signal });
-  const certificate = await signRequest(authority, {
+  const certificate = await signRequest(await authority.unlock(), {
     request,
     subject: clusterAuthoritySubject(clusterId),
     alternativeNames: [],
@@ -252,4 +260,35 @@ async function serialOf(certificate: string): Promise<string> {
       { cause: error },
     );
   }
+}
+
+const fileFlag = [
+  '--passphrase-file <file>',
+  'file with the passphrase, - for stdin (default: SHOAL_CA_PASSPHRASE_FILE, or asked for)',
+] as const;
+
+interface ProtectionFlags {
+  readonly passphraseFile?: string;
+}
+
+function protectCommand(cli: Cli): Command {
+  return new Command('protect')
+    .description("Encrypt the key of this computer's root CA with a passphrase")
+    .option(...fileFlag)
+    .action(async ({ passphraseFile }: ProtectionFlags) => {
+      await protectAuthority(storeOf(cli), () => readPassphrase('protect', passphraseFile));
+      cli.stderr.write(
+        'the key of the root CA is encrypted; commands that sign with it ask for the passphrase\n',
+      );
+    });
+}
+
+function unprotectCommand(cli: Cli): Command {
+  return new Command('unprotect')
+    .description("Store the key of this computer's root CA without a passphrase")
+    .option(...fileFlag)
+    .action(async ({ passphraseFile }: ProtectionFlags) => {
+      await unprotectAuthority(storeOf(cli), () => readPassphrase('unlock', passphraseFile));
+      cli.stderr.write('the key of the root CA is no longer encrypted\n');
+    });
 }

@@ -8,13 +8,13 @@ import { createPrivateKey, createRequest } from '../../../manager/common/pki/pki
 import type { IssuedClient } from '../../../manager/common/protocol/security.js';
 import { forEachName } from '../../arguments/each.js';
 import type { Cli } from '../../cli.js';
-import { readSecret } from '../../secret-input.js';
+import { readSecret } from '../../output/secret-input.js';
 import { writeClientFile } from '../../client/client-file.js';
 import { findCluster } from '../../inventory/context.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
 import { formatList } from '../../output/format.js';
-import { replaceAnchors } from './engine-anchors.js';
+import { replaceAnchors } from '../../machine/replace-anchors.js';
 
 export function clientCommand(cli: Cli): Command {
   return new Command('client')

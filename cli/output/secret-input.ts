@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
-import { AppError, messageOf } from '../manager/common/base/errors.js';
-import type { Cli } from './cli.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Cli } from '../cli.js';
 
 /** Longest token or passphrase with what follows it, bytes. */
 const maxLength = 4_096;

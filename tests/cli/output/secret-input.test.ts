@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import { readSecret } from '../../cli/secret-input.js';
-import { temporaryFolder } from '../helpers/pki/pki-folder.js';
+import { readSecret } from '../../../cli/output/secret-input.js';
+import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
 
 const noInput = { stdin: new PassThrough() as unknown as NodeJS.ReadStream };
 

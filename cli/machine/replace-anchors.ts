@@ -1,8 +1,8 @@
-import type { Cli } from '../../cli.js';
-import { findCluster } from '../../inventory/context.js';
-import type { AnchorReplacement } from '../../machine/engine-anchor.js';
-import { replaceEngineAnchors } from '../../machine/engine-anchor.js';
-import { withProvisionContext } from '../../machine/with-provision-context.js';
+import type { Cli } from '../cli.js';
+import { findCluster } from '../inventory/context.js';
+import type { AnchorReplacement } from './engine-anchor.js';
+import { replaceEngineAnchors } from './engine-anchor.js';
+import { withProvisionContext } from './with-provision-context.js';
 
 /** Standalone machines are in no cluster. */
 const standalone = '';
