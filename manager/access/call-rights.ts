@@ -61,6 +61,8 @@ const deployingRights = {
   'container.discard': deployCluster,
   'container.remove': deployCluster,
   'container.rename': deployCluster,
+  'container.connect': deployCluster,
+  'container.disconnect': deployCluster,
   'container.update': deployCluster,
   'network.create': deployCluster,
   'network.remove': deployCluster,

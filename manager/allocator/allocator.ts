@@ -9,7 +9,7 @@ import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
 import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
 import type { AddressCursors } from './attach.js';
-import { attachTask } from './attach.js';
+import { attachLater, attachTask, missingAttachments } from './attach.js';
 import { leaseGateways, missingGateways } from './gateways.js';
 import type { NetworkCursor } from './networks.js';
 import { allocateNetworks, initialCursor, isAllocated } from './networks.js';
@@ -107,7 +107,8 @@ export class Allocator {
     if (isNew(task)) {
       if (!attachTask(tx, task, this.#addresses)) this.#waiting.add(id);
     } else if (isAssigned(task.status.state)) {
-      leaseGateways(tx, task);
+      if (missingAttachments(task).length > 0) attachLater(tx, task, this.#addresses);
+      leaseGateways(tx, tx.get('tasks', id) ?? task);
     }
   }
 
@@ -150,7 +151,8 @@ function needsWork(view: StoreView, id: TaskId): boolean {
   if (releasableLeases(view, id, task).length > 0) return true;
   if (task === undefined) return false;
   if (isNew(task)) return true;
-  return isAssigned(task.status.state) && missingGateways(view, task).length > 0;
+  if (!isAssigned(task.status.state)) return false;
+  return missingAttachments(task).length > 0 || missingGateways(view, task).length > 0;
 }
 
 function needsNetworks(view: StoreView): boolean {
@@ -158,5 +160,10 @@ function needsNetworks(view: StoreView): boolean {
 }
 
 function isRelevantChange(before: Task | undefined, after: Task | undefined): boolean {
-  return before?.status.state !== after?.status.state || before?.desired !== after?.desired;
+  return (
+    before?.status.state !== after?.status.state ||
+    before?.desired !== after?.desired ||
+    before?.spec.networks !== after?.spec.networks ||
+    before?.status.addresses?.join() !== after?.status.addresses?.join()
+  );
 }

@@ -45,6 +45,30 @@ export function attachTask(tx: Transaction, task: Task, cursors: AddressCursors)
   return true;
 }
 
+/** Networks that a client's container was connected to and has no address on yet. */
+export function missingAttachments(task: Task): readonly NetworkAttachmentSpec[] {
+  if (task.spec.container.origin === undefined || isTerminal(task.status.state)) return [];
+  if (task.status.state === 'new') return [];
+  return task.spec.networks.filter(
+    ({ network }) => !task.attachments.some((each) => each.network === network),
+  );
+}
+
+/** Leases addresses on the networks that a container was connected to after its creation. */
+export function attachLater(tx: Transaction, task: Task, cursors: AddressCursors): void {
+  const missing = missingAttachments(task);
+  const grants = missing.map((spec) => grantAddress(tx, task, { spec, cursors }));
+  const problem = grants.find((grant) => typeof grant === 'string');
+  if (problem !== undefined) {
+    explain(tx, task, problem);
+    return;
+  }
+  const given = grants.filter((grant) => typeof grant !== 'string');
+  for (const { leaseId } of given) takeLease(tx, leaseId, task);
+  const attachments = [...task.attachments, ...given.map(({ attachment }) => attachment)];
+  tx.put('tasks', { ...task, attachments });
+}
+
 function explain(tx: Transaction, task: Task, summary: string): void {
   if (task.explanation?.summary === summary) return;
   tx.put('tasks', {

@@ -1,5 +1,6 @@
 import type { TaskId } from '../common/model/ids.js';
 import type { Lease } from '../common/model/network.js';
+import { addressLeaseId } from '../common/model/network.js';
 import type { Task } from '../common/model/task.js';
 import { isWanted } from '../store/slots.js';
 import { isTerminal } from '../common/model/task-state.js';
@@ -18,9 +19,25 @@ export function releasableLeases(
     .leasesOfTask(id)
     .filter(({ holder }) => holder.kind === 'task' && holder.taskId === id);
   if (task === undefined) return held;
-  if (!isTerminal(task.status.state)) return [];
+  if (!isTerminal(task.status.state)) return leftAddresses(held, task);
   const keepsAddress = isAdoptable(view, task);
   return held.filter((lease) => !keepsAddress || lease.id.startsWith('port/'));
+}
+
+/** Addresses on networks that a client's container was disconnected from, and has left. */
+function leftAddresses(held: readonly Lease[], task: Task): readonly Lease[] {
+  if (task.spec.container.origin === undefined) return [];
+  const used = new Set<string>([
+    ...task.attachments.map(({ networkId, address }) => addressLeaseId(networkId, address)),
+  ]);
+  const joined = task.status.addresses ?? [];
+  return held.filter(
+    ({ id }) => id.startsWith('address/') && !used.has(id) && !joined.includes(addressOf(id)),
+  );
+}
+
+function addressOf(id: string): string {
+  return id.slice(id.lastIndexOf('/') + 1);
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Task } from '../common/model/task.js';
 import type { AppliedChange, ProjectApply } from '../common/protocol/project-calls.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { isOutdated, setStopTimeout } from './stop-timeout.js';
-import { composeContainers, takeOver } from './take-over.js';
+import { composeContainers, takeOverContainers } from './take-over.js';
 
 export interface ApplyContext {
   /** Undefined for a dry run: the changes are returned, nothing is written. */
@@ -40,7 +40,7 @@ export function applyService(
   const service = tx?.serviceByName(wanted.name);
   if (tx !== undefined && service !== undefined) {
     const isForced = input.forceRecreate.includes(wanted.service);
-    takeOver(tx, service, { containers, isForced });
+    takeOverContainers(tx, service, { containers, isForced });
     if (service.spec.held !== true) restartEndedTasks(context, service, shouldRunAgain(service));
   }
   const names = containers.map(({ spec }) => spec.task.container.containerName ?? spec.name);

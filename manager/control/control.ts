@@ -19,6 +19,7 @@ import type { Connection } from '../common/protocol/transport-connection.js';
 import type { Caller, InvokeCall } from '../transport/invoke-call.js';
 import type { CallRequest, StreamRequest } from '../transport/request-router.js';
 import { Args } from './args.js';
+import { containerNetworkCalls } from './calls/container-networks.js';
 import { containerCalls } from './calls/containers.js';
 import { dataCalls } from './calls/data.js';
 import { AuditLog } from './audit-log.js';
@@ -71,6 +72,7 @@ const calls: ControlCalls = {
   ...projectSettingsCalls,
   ...serviceCalls,
   ...containerCalls,
+  ...containerNetworkCalls,
   ...rolloutCalls,
   ...taskCalls,
   ...imageCalls,

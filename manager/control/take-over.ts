@@ -24,7 +24,7 @@ export function composeContainers(
  * config hash is up to date and keeps running unless `isForced`; the orchestrator replaces others
  * as in an update. A container whose slot is taken is removed.
  */
-export function takeOver(
+export function takeOverContainers(
   tx: Transaction,
   service: Service,
   how: { readonly containers: readonly Service[]; readonly isForced: boolean },

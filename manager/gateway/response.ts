@@ -22,7 +22,7 @@ export type ApiResponse =
   | { readonly kind: 'json'; readonly value: unknown; readonly status?: number }
   | { readonly kind: 'text'; readonly text: string }
   /** 201 without a body is a created object that the client named itself. */
-  | { readonly kind: 'empty'; readonly status: 201 | 204 | 304 }
+  | { readonly kind: 'empty'; readonly status: 200 | 201 | 204 | 304 }
   /** Headers are flushed at once: clients wait for them before they continue. */
   | {
       readonly kind: 'stream';

@@ -14,6 +14,7 @@ import { execRoutes } from './handlers/exec.js';
 import { imageTransferRoutes } from './handlers/image-transfers.js';
 import { imageRoutes } from './handlers/images.js';
 import { logRoutes } from './handlers/logs.js';
+import { networkMemberRoutes } from './handlers/network-members.js';
 import { networkRoutes } from './handlers/networks.js';
 import { unsupportedRoutes } from './handlers/unsupported.js';
 import { statsRoutes } from './handlers/stats.js';
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
   ...execRoutes,
   ...lifecycleRoutes,
   ...eventRoutes,
+  ...networkMemberRoutes,
   ...networkRoutes,
   ...volumeRoutes,
   ...buildRoutes,

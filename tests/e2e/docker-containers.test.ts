@@ -70,6 +70,33 @@ machineTest('containers of a created network reach each other by name', async (t
   t.is(await docker('ps', '-aq'), '');
 });
 
+machineTest('a running container joins and leaves a network', async (t) => {
+  await docker('network', 'create', 'front');
+  await docker('network', 'create', '--subnet', '10.77.0.0/24', 'back');
+  for (const [name, network] of [
+    ['web', 'front'],
+    ['db', 'back'],
+  ] as const) {
+    await docker('run', '-d', '--name', name, '--network', network, busybox, 'sleep', '10000');
+  }
+  const reaches = async (from: string, to: string): Promise<boolean> => {
+    const { code } = await run('docker', ['exec', from, 'ping', '-c', '1', '-w', '5', to]);
+    return code === 0;
+  };
+  t.false(await reaches('db', 'shop'));
+  await docker('network', 'connect', '--alias', 'shop', '--ip', '10.77.0.77', 'back', 'web');
+  t.true(await reaches('db', 'shop'));
+  t.true(await reaches('web', 'db'));
+  t.regex(await failure('network', 'connect', 'back', 'web'), /already exists in network back/u);
+  await docker('restart', '-t', '0', 'web');
+  t.true(await reaches('db', 'shop'), 'the next run has the network');
+  await docker('network', 'disconnect', 'back', 'web');
+  t.false(await reaches('db', 'shop'));
+  t.regex(await failure('network', 'disconnect', 'back', 'web'), /is not connected to network/u);
+  await docker('rm', '-f', 'web', 'db');
+  await docker('network', 'rm', 'front', 'back');
+});
+
 machineTest('docker compose runs a project and removes it', async (t) => {
   const program = await findDockerCompose();
   if ('missing' in program) throw new Error(program.missing);

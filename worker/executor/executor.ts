@@ -70,6 +70,11 @@ export interface TaskInputs {
   readonly leaders?: ReadonlyMap<string, string>;
   /** Address of the worker's DNS server; undefined if the engine's DNS answers. */
   readonly nameserver?: string;
+  /**
+   * True for a client's container on no network of the cluster: it has the machine's name servers
+   * until it is connected to one.
+   */
+  readonly usesHostResolver?: boolean;
 }
 
 export interface EngineAttachment {
@@ -114,6 +119,13 @@ export interface TaskExecutor {
   ): Promise<void>;
   /** Creates the container and connects its networks without starting it. Returns its id. */
   create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string>;
+  /** Makes the container join and leave networks until it has these, while it runs or before. */
+  connect(
+    containerId: string,
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<void>;
   /**
    * Writes the files that its mounts refer to, reconnects missing networks, then starts the
    * container.

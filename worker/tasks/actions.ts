@@ -58,6 +58,7 @@ export class TaskActions {
   readonly #handlers: Readonly<Record<TaskAction, Handler>> = {
     prepare: (subject, progress, signal) => this.#prepare(subject, progress, signal),
     create: (subject, _progress, signal) => this.#create(subject, signal),
+    connect: (subject, _progress, signal) => this.#connect(subject, signal),
     start: (subject, _progress, signal) => this.#start(subject, signal),
     'after-start': (subject, _progress, signal) => this.#hooks(subject, 'post_start', signal),
     'before-stop': (subject, _progress, signal) => this.#hooks(subject, 'pre_stop', signal),
@@ -96,6 +97,13 @@ export class TaskActions {
     const inputs = await this.#inputs(task, subject.leaders, signal);
     // A create in flight is not cancelled: the container would exist without being tracked.
     await this.#gate.run(() => this.#deps.executor.create(task, inputs, neverAborts), signal);
+  }
+
+  async #connect(subject: ActionSubject, signal: AbortSignal): Promise<void> {
+    const task = required(subject.task, 'task');
+    const container = required(subject.seen, 'container');
+    const inputs = await this.#inputs(task, subject.leaders, signal);
+    await this.#deps.executor.connect(container.id, task, inputs, signal);
   }
 
   async #start(subject: ActionSubject, signal: AbortSignal): Promise<void> {
@@ -166,6 +174,7 @@ export class TaskActions {
         leaders.flatMap(({ tie, seen }) => (seen === undefined ? [] : [[tie.service, seen.id]])),
       ),
       ...(nameserver === undefined ? {} : { nameserver }),
+      ...(this.#usesHostResolver(task) ? { usesHostResolver: true } : {}),
     };
   }
 
@@ -194,6 +203,11 @@ export class TaskActions {
         };
       }),
     );
+  }
+
+  #usesHostResolver({ spec: { container }, attachments }: AssignedTask): boolean {
+    const isClients = container.origin !== undefined && container.networkMode.kind === 'networks';
+    return this.#deps.dataPlane.mode === 'overlay' && isClients && attachments.length === 0;
   }
 
   /**

@@ -128,20 +128,23 @@ function errorOf({ startError, retried }: LocalTaskState): Pick<TaskStatus, 'err
   return error === undefined ? {} : { error };
 }
 
-/** Fields that do not change as long as a container exists. */
+/** Identity of the container, with its volumes and addresses. */
 function identityOf({
   id,
   imageId,
   command,
   anonymousVolumes,
+  addresses,
 }: ObservedContainer): Pick<
   TaskStatus,
-  'containerId' | 'imageId' | 'command' | 'anonymousVolumes'
+  'containerId' | 'imageId' | 'command' | 'anonymousVolumes' | 'addresses'
 > {
+  const joined = Object.values(addresses).sort();
   return {
     containerId: id,
     imageId,
     ...(command === undefined ? {} : { command }),
     ...(anonymousVolumes === undefined ? {} : { anonymousVolumes }),
+    ...(joined.length === 0 ? {} : { addresses: joined }),
   };
 }

@@ -301,7 +301,7 @@ export class TaskRunner {
       this.#memory = { ...this.#memory, preStopDone: true, startError: message };
       return;
     }
-    if (temporary || action === 'stop' || action === 'remove') {
+    if (temporary || retriedActions.has(action)) {
       if (isAppError(error) && error.kind !== 'cancelled') {
         this.#memory = { ...this.#memory, retried: { action, error: message } };
         this.#observe();
@@ -346,6 +346,9 @@ export class TaskRunner {
     this.#observe();
   }
 }
+
+/** Actions that never end the task: they are retried until they succeed. */
+const retriedActions: ReadonlySet<TaskAction> = new Set(['connect', 'stop', 'remove']);
 
 /** Stop and remove continue even if the desired state changes. */
 function isInterruptible(action: TaskAction): boolean {

@@ -125,10 +125,12 @@ function creation(input: StepInput, task: AssignedTask): TaskStep {
 function progress(input: StepInput, task: AssignedTask, seen: ObservedContainer): TaskStep {
   switch (seen.state) {
     case 'running':
+      if (changesNetworks(task, seen)) return act('connect', 'its networks were changed');
       if (input.memory.postStartPending === true)
         return act('after-start', 'post_start hooks are pending');
       return { kind: 'wait', for: 'the container to end' };
     case 'paused':
+      if (changesNetworks(task, seen)) return act('connect', 'its networks were changed');
       return { kind: 'wait', for: 'the container to end' };
     case 'restarting':
       return { kind: 'wait', for: 'the engine to restart the container' };
@@ -137,10 +139,21 @@ function progress(input: StepInput, task: AssignedTask, seen: ObservedContainer)
     case 'dead':
       return act('remove', 'container is dead: its removal by the engine failed');
     case 'created':
+      if (changesNetworks(task, seen)) return act('connect', 'its networks were changed');
       return start(input, task, 'created');
     case 'exited':
       return afterExit(input, task, seen);
   }
+}
+
+/** Whether a client's container must join or leave a network; others are replaced instead. */
+function changesNetworks({ spec, attachments }: AssignedTask, seen: ObservedContainer): boolean {
+  const { origin, networkMode } = spec.container;
+  if (origin === undefined || networkMode.kind !== 'networks') return false;
+  const present = new Set(Object.values(seen.addresses));
+  return (
+    present.size !== attachments.length || attachments.some(({ address }) => !present.has(address))
+  );
 }
 
 function afterExit(input: StepInput, task: AssignedTask, seen: ObservedContainer): TaskStep {

@@ -2,6 +2,8 @@
 export type TaskAction =
   | 'prepare'
   | 'create'
+  /** Joins and leaves networks, as a client has asked for. */
+  | 'connect'
   | 'start'
   /** Runs the user's post_start hooks. */
   | 'after-start'

@@ -76,6 +76,8 @@ export interface TaskStatus {
   readonly command?: readonly string[];
   /** Paths in the container where anonymous volumes are mounted, sorted; undefined if none. */
   readonly anonymousVolumes?: readonly string[];
+  /** Addresses that the container has on networks of the cluster, sorted; undefined if none. */
+  readonly addresses?: readonly string[];
 }
 
 export interface PublishedPort {

@@ -88,6 +88,8 @@ const callEffects: Readonly<Record<ControlCallName, CallEffect>> = {
   'container.discard': 'sets',
   'container.remove': 'sets',
   'container.rename': 'sets',
+  'container.connect': 'acts',
+  'container.disconnect': 'acts',
   'container.update': 'sets',
 };
 

@@ -174,6 +174,8 @@ export const controlResults: ControlResults = {
   'container.discard': nothing,
   'container.remove': nothing,
   'container.rename': nothing,
+  'container.connect': nothing,
+  'container.disconnect': nothing,
   'container.update': nothing,
   'image.find': array(imageOnNode),
   'image.resolve': nonEmptyString,

@@ -161,6 +161,7 @@ export const taskStatus = object<TaskStatus>({
   imageId: optional(string),
   paused: optional(boolean),
   anonymousVolumes: optional(array(string)),
+  addresses: optional(array(string)),
   command: optional(strings),
 });
 

@@ -1,5 +1,5 @@
 import type { VolumeSpec } from '../model/network.js';
-import type { Resources, Service, ServiceSpec } from '../model/service.js';
+import type { NetworkAttachmentSpec, Resources, Service, ServiceSpec } from '../model/service.js';
 import type { EngineRestart } from '../model/container.js';
 
 /** Client calls about services of one project; an empty list of services selects all of them. */
@@ -100,6 +100,19 @@ export interface ServiceCallMap {
   };
   /** Records the new name of a client's container. Throws `conflict` if it is taken. */
   'container.rename': { args: { readonly taskId: string; readonly name: string }; result: null };
+  /**
+   * Connects a client's container to a network, for its later runs too. Throws `forbidden` if it is
+   * connected already or has no networks of its own.
+   */
+  'container.connect': {
+    args: { readonly taskId: string; readonly attachment: NetworkAttachmentSpec };
+    result: null;
+  };
+  /** Disconnects a client's container from a network, for its later runs too. */
+  'container.disconnect': {
+    args: { readonly taskId: string; readonly network: string };
+    result: null;
+  };
   /** Records new limits and a new restart policy of a client's container. */
   'container.update': {
     args: {

@@ -143,7 +143,7 @@ const container = object<ContainerSpec>({
   hostConfig: jsonObject,
 });
 
-const networkAttachment = object<NetworkAttachmentSpec>({
+export const networkAttachment = object<NetworkAttachmentSpec>({
   network: string,
   aliases: strings,
   ipv4Address: optional(string),

@@ -1,7 +1,7 @@
 import { array, optional } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import { composePlace } from '../../common/model/compose-container.js';
-import type { ServiceId, TaskId } from '../../common/model/ids.js';
+import type { ServiceId } from '../../common/model/ids.js';
 import type { VolumeSpec } from '../../common/model/network.js';
 import type { Service, ServiceSpec } from '../../common/model/service.js';
 import type { Task } from '../../common/model/task.js';
@@ -17,22 +17,7 @@ import { checkServiceRights, checkVolumeRights } from '../check-deployment.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { requireUpdateQuota } from '../quota.js';
 import { setStopTimeout } from '../stop-timeout.js';
-
-function findTask(view: StoreView, id: string): Task {
-  const task = view.get('tasks', id as TaskId);
-  if (task === undefined) throw new AppError('not-found', `No such container: ${id}`);
-  return task;
-}
-
-/** The service of a client's container. Throws `unsupported` for other containers. */
-function ownService(view: StoreView, task: Task, verb: string): Service {
-  const service = view.get('services', task.serviceId);
-  if (service?.spec.task.container.origin !== undefined) return service;
-  throw new AppError(
-    'unsupported',
-    `container ${task.containerName}: belongs to service ${task.service}; ${verb} it in the Compose file and use "shoal up"`,
-  );
-}
+import { findTask, ownService } from './own-container.js';
 
 /** Throws `conflict` with the Docker Engine's message. Containers not yet placed count. */
 function requireFreeName(view: StoreView, name: string): void {

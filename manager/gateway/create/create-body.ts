@@ -113,7 +113,7 @@ interface IpamConfig {
   readonly IPv6Address?: string;
   readonly LinkLocalIPs?: readonly string[];
 }
-const endpoint = object<{
+export const endpointBody = object<{
   readonly Aliases?: readonly string[];
   readonly Links?: readonly string[];
   readonly MacAddress?: string;
@@ -132,7 +132,7 @@ const endpoint = object<{
     }),
   ),
 });
-export type EndpointBody = ReturnType<typeof endpoint>;
+export type EndpointBody = ReturnType<typeof endpointBody>;
 
 interface RestartBody {
   readonly Name?: string;
@@ -221,7 +221,7 @@ const createBody = object<{
   HostConfig: optionalOrNull(hostConfig),
   NetworkingConfig: optionalOrNull(
     object<NetworkingBody>({
-      EndpointsConfig: optionalOrNull(dictionary(optionalOrNull(endpoint))),
+      EndpointsConfig: optionalOrNull(dictionary(optionalOrNull(endpointBody))),
     }),
   ),
 });

@@ -35,13 +35,6 @@ export const unsupportedRoutes: readonly Route[] = [
     refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
   ),
   ...allMethods(
-    /^\/networks\/.+$/u,
-    refuse(
-      'connecting containers to networks later',
-      'name all networks when the container is created',
-    ),
-  ),
-  ...allMethods(
     /^\/volumes\/.+$/u,
     refuse('updating cluster volumes (CSI)', 'remove and create the volume'),
   ),

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { attachTask, fixedAddresses } from '../../../manager/allocator/attach.js';
+import { attachLater, attachTask, fixedAddresses } from '../../../manager/allocator/attach.js';
 import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type { Lease, Network, NetworkSpec } from '../../../manager/common/model/network.js';
 import { addressLeaseId } from '../../../manager/common/model/network.js';
@@ -211,4 +211,31 @@ test('a container has its name and its own aliases once, and its own MAC address
   t.like(after?.attachments[0], { mac: macAddress, network: 'net', networkId: base.id });
   t.deepEqual(after?.attachments[0]?.aliases, ['demo-web-1', 'www']);
   t.like(after?.status, { state: 'pending', message: 'waiting for a node' });
+});
+
+async function connected(attachment: Partial<NetworkAttachmentSpec>): Promise<Task | undefined> {
+  const store = await storeWith(networkWith());
+  const task = fresh(attachment, 1, { node: 'n1', state: 'running' });
+  const container = { ...task.spec.container, origin: { autoRemove: false } };
+  const own = { ...task, spec: { ...task.spec, container } };
+  await store.update('restore', (tx) => {
+    tx.create('tasks', own);
+  });
+  await store.update('allocator', (tx) => {
+    const stored = tx.get('tasks', own.id);
+    if (stored !== undefined) attachLater(tx, stored, new Map());
+  });
+  return store.view.get('tasks', own.id);
+}
+
+test("a client's container that is connected later gets an address and keeps running", async (t) => {
+  const task = await connected({ aliases: ['other'] });
+  t.like(task?.attachments[0], { network: 'net', aliases: ['demo-web-1', 'other'] });
+  t.is(task?.status.state, 'running');
+});
+
+test('an address that a container cannot have is explained', async (t) => {
+  const task = await connected({ ipv4Address: '10.8.0.1' });
+  t.deepEqual(task?.attachments, []);
+  t.regex(task?.explanation?.summary ?? '', /is not inside its subnet/u);
 });

@@ -51,6 +51,17 @@ test('a deleted task releases all its leases, a running one none', async (t) => 
   t.deepEqual(await released(taskIn('assigned', 'shutdown')), []);
 });
 
+test("a client's container releases an address once it has left the network", async (t) => {
+  const base = taskIn('running');
+  const container = { ...base.spec.container, origin: { autoRemove: false } };
+  const own = { ...base, spec: { ...base.spec, container } };
+  const joined = { ...own, status: { ...own.status, addresses: ['10.0.0.1'] } };
+  const network = { networkId: net, network: 'net', address: '10.0.0.1', mac: '', aliases: [] };
+  t.deepEqual(await released({ ...joined, attachments: [network] }), []);
+  t.deepEqual(await released(joined), []);
+  t.deepEqual(await released(own), ['address']);
+});
+
 test('an ended task that may be adopted keeps its address and releases its port', async (t) => {
   t.deepEqual(await released(taskIn('complete')), ['port']);
   t.deepEqual(await released(taskIn('failed')), ['port']);

@@ -97,6 +97,7 @@ function perform(
 ): ObservedContainer | undefined {
   switch (step.action) {
     case 'prepare':
+    case 'connect':
     case 'after-start':
     case 'before-stop':
       return container;

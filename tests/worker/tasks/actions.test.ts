@@ -89,6 +89,7 @@ function bench({
       await call(`create ${record.id}`, signal, given);
       return 'c1';
     },
+    connect: (id, record, given, signal) => call(`connect ${id} ${record.id}`, signal, given),
     start: (id, record, given, signal) => call(`start ${id} ${record.id}`, signal, given),
     stop: (id, graceMs, signal) => call(`stop ${id} ${graceMs}`, signal),
     setRestart: (id, { name }, signal) => call(`set restart ${id} ${name}`, signal),

@@ -117,6 +117,24 @@ export async function disconnectNetwork(
   }
 }
 
+/** Makes a container leave the networks that it should not have and join those that it lacks. */
+export async function changeNetworks(
+  client: EngineClient,
+  container: ObservedContainer,
+  attachments: readonly EngineAttachment[],
+  signal: AbortSignal,
+): Promise<void> {
+  const isPresent = (wanted: EngineAttachment): boolean =>
+    container.addresses[wanted.engineNetwork] === wanted.address;
+  const kept = new Set(attachments.filter(isPresent).map(({ engineNetwork }) => engineNetwork));
+  for (const network of Object.keys(container.addresses)) {
+    if (!kept.has(network)) await disconnectNetwork(client, container.id, network, signal);
+  }
+  for (const attachment of attachments) {
+    if (!isPresent(attachment)) await connectNetwork(client, container.id, attachment, signal);
+  }
+}
+
 /** Reconnects a stopped container to exactly these networks with these addresses. */
 export async function reconnectNetworks(
   client: EngineClient,

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
@@ -6,7 +6,7 @@ import type { AssignedFile, AssignedTask } from '../../../manager/common/protoco
 import type { TaskInputs } from '../executor.js';
 import type { HostFile } from './create-options.js';
 import { rootOwner, type FileOwner } from './file-owner.js';
-import { formatResolvConf } from './resolv-conf.js';
+import { formatResolvConf, hostServers } from './resolv-conf.js';
 
 export interface TaskFilePaths {
   /** Directory on tmpfs. */
@@ -57,6 +57,17 @@ export class TaskFiles {
     for (const file of await this.#plan(task, inputs, maker, owner)) await writePlanned(file);
   }
 
+  /**
+   * Points the resolver of a container at its first network after its networks have changed. The
+   * file is written in place, since a mount keeps the file that it was made from.
+   */
+  async repoint(task: AssignedTask, inputs: TaskInputs, maker: TaskId): Promise<void> {
+    const file = await this.#resolver(task, inputs, maker);
+    if (file === undefined || (await isUnchanged(file))) return;
+    await writeFile(file.source, file.data, { flag: 'r+' });
+    await truncate(file.source, Buffer.byteLength(file.data));
+  }
+
   async remove(maker: TaskId): Promise<void> {
     for (const folder of this.#folders(maker)) await rm(folder, { recursive: true, force: true });
   }
@@ -93,15 +104,16 @@ export class TaskFiles {
     maker: TaskId,
   ): Promise<PlannedFile | undefined> {
     const { dataDir, hostResolver } = this.#places;
-    const { nameserver } = inputs;
-    if (nameserver === undefined) return undefined;
+    const { nameserver, usesHostResolver = false } = inputs;
+    if (nameserver === undefined && !usesHostResolver) return undefined;
     const spec = task.spec.container;
     const host = await readFile(hostResolver, 'utf8').catch(() => '');
+    const nameservers = nameserver === undefined ? hostServers(spec.dns, host) : [nameserver];
     return {
       source: join(dataDir, 'resolv', maker, 'resolv.conf'),
       target: '/etc/resolv.conf',
       data: formatResolvConf({
-        nameserver,
+        nameservers,
         search: spec.dnsSearch,
         options: spec.dnsOptions,
         host,

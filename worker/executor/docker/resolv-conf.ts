@@ -1,5 +1,5 @@
 export interface ResolvConfInputs {
-  readonly nameserver: string;
+  readonly nameservers: readonly string[];
   readonly search: readonly string[];
   readonly options: readonly string[];
   /** The host's resolv.conf: its search list applies if the container has none. */
@@ -24,10 +24,21 @@ export function formatResolvConf(inputs: ResolvConfInputs): string {
     ...inputs.options,
     ...defaults.filter((option) => !explicit.has(nameOfOption(option))),
   ];
-  const lines = [`nameserver ${inputs.nameserver}`];
+  const lines = inputs.nameservers.map((server) => `nameserver ${server}`);
   if (domains.length > 0) lines.push(`search ${domains.join(' ')}`);
   lines.push(`options ${options.join(' ')}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The engine's servers for a container if the host has only servers on a loopback address. */
+const publicServers: readonly string[] = ['8.8.8.8', '8.8.4.4'];
+
+/** Name servers of a container on the engine's default bridge, as the engine chooses them. */
+export function hostServers(requested: readonly string[], host: string): readonly string[] {
+  if (requested.length > 0) return requested;
+  const found = [...host.matchAll(/^nameserver[ \t]+(\S+)/gmu)].map(([, server = '']) => server);
+  const usable = found.filter((server) => !/^(?:127\.|::1$)/u.test(server));
+  return usable.length > 0 ? usable : publicServers;
 }
 
 function nameOfOption(option: string): string {

@@ -11,6 +11,7 @@ import { isAnonymousMount, targetPath } from './anonymous-volumes.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
+  changeNetworks,
   hasAddresses,
   createContainer,
   createdContainer,
@@ -122,6 +123,22 @@ export class DockerTaskExecutor implements TaskExecutor {
       lenders.push({ inspected, readOnly });
     }
     return inheritMounts(container, lenders, this.#parts.files.folders);
+  }
+
+  async connect(
+    containerId: string,
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, watch, files } = this.#parts;
+    // An earlier attempt may have joined some of them.
+    await watch.inspect(containerId);
+    const seen = watch.get(containerId);
+    if (seen === undefined) return;
+    await changeNetworks(client, seen, inputs.networks, signal);
+    await files.repoint(task, inputs, seen.taskId);
+    await watch.inspect(containerId);
   }
 
   async start(

@@ -101,3 +101,33 @@ test('a renamed container has its name everywhere, and its old name is free', as
     message: /"\/web" is already in use/u,
   });
 });
+
+test('a connection to a network is remembered by the container, also before its address', async (t) => {
+  const manager = await start(t);
+  await manager.join('w1', { name: 'alpha' });
+  await create(manager, 'web');
+  const task = await firstTask(manager);
+  const connect = async (network: string): Promise<null> =>
+    manager.call('container.connect', {
+      ...{ taskId: task.id, attachment: { network, aliases: ['other'] } },
+    });
+  await t.throwsAsync(connect('front'), { message: 'network front not found' });
+  const spec = { name: 'front', project: '', key: 'front', driver: 'overlay', internal: false };
+  await manager.call('network.create', { ...spec, attachable: true, labels: {}, driverOpts: {} });
+  await connect('front');
+  await t.throwsAsync(connect('front'), {
+    message: 'endpoint with name web already exists in network front',
+  });
+  const attached = async (): Promise<readonly string[]> =>
+    (await manager.call('task.list', {})).flatMap(({ attachments }) =>
+      attachments.map(({ network }) => network),
+    );
+  await until('an address', 20_000, async () => (await attached()).includes('front'));
+  const [service] = await manager.call('service.list', {});
+  t.deepEqual(service?.spec.task.networks, [{ network: 'front', aliases: ['other'] }]);
+  await manager.call('container.disconnect', { taskId: task.id, network: 'front' });
+  t.deepEqual(await attached(), []);
+  await t.throwsAsync(manager.call('container.disconnect', { taskId: task.id, network: 'front' }), {
+    message: /is not connected to network front$/u,
+  });
+});

@@ -1,19 +1,24 @@
 import test from 'ava';
-import { formatResolvConf } from '../../../../worker/executor/docker/resolv-conf.js';
+import { formatResolvConf, hostServers } from '../../../../worker/executor/docker/resolv-conf.js';
 
 test('resolv.conf has the worker’s DNS server as its only nameserver and ndots:0', (t) => {
   const host = 'search corp.example lan\nnameserver 192.0.2.53\n';
   const nameserver = '10.0.0.1';
   t.is(
-    formatResolvConf({ nameserver, search: [], options: [], host }),
+    formatResolvConf({ nameservers: [nameserver], search: [], options: [], host }),
     'nameserver 10.0.0.1\nsearch corp.example lan\noptions ndots:0 timeout:2 attempts:4\n',
   );
   t.is(
-    formatResolvConf({ nameserver, search: ['a'], options: ['ndots:2', 'rotate'], host }),
+    formatResolvConf({
+      nameservers: [nameserver],
+      search: ['a'],
+      options: ['ndots:2', 'rotate'],
+      host,
+    }),
     'nameserver 10.0.0.1\nsearch a\noptions ndots:2 rotate timeout:2 attempts:4\n',
   );
   t.is(
-    formatResolvConf({ nameserver, search: ['.'], options: [], host }),
+    formatResolvConf({ nameservers: [nameserver], search: ['.'], options: [], host }),
     'nameserver 10.0.0.1\noptions ndots:0 timeout:2 attempts:4\n',
   );
 });
@@ -34,7 +39,14 @@ for (const [title, host, search] of [
   ],
 ] as const) {
   test(`the host's search list: ${title}`, (t) => {
-    const text = formatResolvConf({ nameserver: '10.0.0.1', search: [], options: [], host });
+    const text = formatResolvConf({ nameservers: ['10.0.0.1'], search: [], options: [], host });
     t.is(text, `nameserver 10.0.0.1\n${search}options ndots:0 timeout:2 attempts:4\n`);
   });
 }
+
+test("a container on the engine's bridge has the machine's servers, but none on a loopback address", (t) => {
+  const host = 'nameserver 127.0.0.53\nnameserver 192.0.2.1\n# nameserver 192.0.2.2\n';
+  t.deepEqual(hostServers([], host), ['192.0.2.1']);
+  t.deepEqual(hostServers(['192.0.2.9'], host), ['192.0.2.9']);
+  t.deepEqual(hostServers([], 'nameserver ::1\n'), ['8.8.8.8', '8.8.4.4']);
+});
