@@ -10,6 +10,7 @@ import type { ManagerCredentials } from './credentials.js';
 import type { WorkerCertificates } from '../dispatcher/certificates.js';
 import type { ManagerSettings } from '../common/settings/manager-settings.js';
 import type { KeyRing } from '../store/key-ring.js';
+import type { ClusterStore, Tables, Transaction } from '../store/store.js';
 
 export interface SecurityDependencies extends Pick<
   JoinOptions,
@@ -40,14 +41,42 @@ async function resealAll({
   if (ring === undefined) return 0;
   await ring.addKey();
   await waitForKeyShare(ring, directory, settings.nodeId);
-  const sealed = await store.update('control', (tx) => {
-    const [secrets, configs] = [tx.list('secrets'), tx.list('configs')];
-    for (const secret of secrets) tx.put('secrets', secret);
-    for (const config of configs) tx.put('configs', config);
-    return secrets.length + configs.length;
-  });
+  const sealed = await rewriteAll(store);
   await ring.keepOnlyCurrent();
   return sealed;
+}
+
+const rewriteBatch = 500;
+
+/** Writes every object with sealed values again; returns their number. */
+async function rewriteAll(store: ClusterStore): Promise<number> {
+  const { view } = store;
+  const rewrites = [
+    ...view.list('secrets').map(({ id }) => rewriteOf('secrets', id)),
+    ...view.list('configs').map(({ id }) => rewriteOf('configs', id)),
+    ...view.list('services').map(({ id }) => rewriteOf('services', id)),
+    ...view.list('tasks').map(({ id }) => (tx: Transaction): void => {
+      const task = tx.get('tasks', id);
+      // The new object makes the write durable: an equal task would count as an observation.
+      if (task !== undefined) tx.put('tasks', { ...task, spec: { ...task.spec } });
+    }),
+  ];
+  for (let from = 0; from < rewrites.length; from += rewriteBatch) {
+    await store.update('control', (tx) => {
+      for (const rewrite of rewrites.slice(from, from + rewriteBatch)) rewrite(tx);
+    });
+  }
+  return rewrites.length;
+}
+
+function rewriteOf<Name extends 'secrets' | 'configs' | 'services'>(
+  table: Name,
+  id: Tables[Name]['id'],
+): (tx: Transaction) => void {
+  return (tx) => {
+    const object = tx.get(table, id);
+    if (object !== undefined) tx.put(table, object);
+  };
 }
 
 /**

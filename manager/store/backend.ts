@@ -32,6 +32,8 @@ export interface StoreBackend {
   commit(writes: readonly DurableWrite[]): Promise<void>;
   /** Size on local disk in bytes; absent if the backend stores nothing on this machine. */
   bytes?(): number | undefined;
+  /** Removes replaced values from the disk; absent if none stay there. Never rejects. */
+  compact?(): Promise<void>;
   /** Resolves when the backend becomes unwritable and must be reopened. */
   readonly lost?: Promise<unknown>;
   close(): Promise<void>;

@@ -25,10 +25,26 @@ interface TableDefinition<Stored> {
   readonly decoder: Decoder<Stored>;
   /** Name of an object, unique in the table; absent for tables without names. */
   nameOf?(object: Stored): string;
-  /** Fields whose base64 content is sealed at rest. */
-  readonly sealedFields?: readonly string[];
+  /** Fields that are sealed at rest. */
+  readonly sealedFields?: readonly SealedField[];
   /** Records of the past: nothing is decided from them. */
   readonly isHistory?: true;
+}
+
+/** A field that is sealed at rest. */
+export interface SealedField {
+  /** Keys from the object to the field; `*` stands for each item of a list. */
+  readonly path: readonly string[];
+  /** `base64`: text of bytes. `json`: an object, sealed as a whole unless it is empty. */
+  readonly encoding: 'base64' | 'json';
+}
+
+const content: readonly SealedField[] = [{ path: ['data'], encoding: 'base64' }];
+
+/** Environment values of a container and its hooks. */
+function environmentOf(...container: readonly string[]): readonly SealedField[] {
+  const lists = [[], ['postStart', '*'], ['preStop', '*']];
+  return lists.map((list) => ({ path: [...container, ...list, 'env'], encoding: 'json' }));
 }
 
 interface Named {
@@ -42,12 +58,20 @@ function nameOf({ spec }: Named): string {
 /** The only list of the store's tables. */
 export const tableDefinitions: { readonly [Name in TableName]: TableDefinition<Tables[Name]> } = {
   nodes: { singular: 'node', decoder: node, nameOf },
-  services: { singular: 'service', decoder: service, nameOf },
-  tasks: { singular: 'task', decoder: task },
+  services: {
+    singular: 'service',
+    decoder: service,
+    nameOf,
+    sealedFields: [
+      ...environmentOf('spec', 'task', 'container'),
+      ...environmentOf('previousSpec', 'task', 'container'),
+    ],
+  },
+  tasks: { singular: 'task', decoder: task, sealedFields: environmentOf('spec', 'container') },
   networks: { singular: 'network', decoder: network, nameOf },
   volumes: { singular: 'volume', decoder: volume, nameOf },
-  secrets: { singular: 'secret', decoder: storedSecret, nameOf, sealedFields: ['data'] },
-  configs: { singular: 'config', decoder: storedConfig, nameOf, sealedFields: ['data'] },
+  secrets: { singular: 'secret', decoder: storedSecret, nameOf, sealedFields: content },
+  configs: { singular: 'config', decoder: storedConfig, nameOf, sealedFields: content },
   images: { singular: 'image', decoder: imageRecord },
   leases: { singular: 'lease', decoder: lease },
   cluster: { singular: 'cluster record', decoder: clusterRecord },

@@ -125,7 +125,7 @@ function withClusterFlags(command: Command): Command {
     .option('--restore <backup>', 'replace a lost manager and restore its store from this backup')
     .option(
       '--restore-key <path>',
-      "copy of the lost manager's cluster.key, required if the backup has secrets",
+      "copy of the lost manager's cluster.key, required if the backup has encrypted values",
     )
     .option('--cluster <name>', 'name of the cluster to join or create')
     .option('--runtime <path>', 'Node.js binary for machines of another architecture');

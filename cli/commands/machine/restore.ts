@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, messageOf } from '../../../manager/common/base/errors.js';
+import { isSealedRecord } from '../../../manager/common/protocol/backup.js';
 import { ProvisionBatch } from '../../machine/provision-batch.js';
 import type { LocalClusterRecord } from '../../inventory/cluster-record.js';
 import { createMachines } from '../../machine/create.js';
@@ -85,15 +86,15 @@ async function checkBackup(
   cluster: LocalClusterRecord,
 ): Promise<void> {
   let sealed = 0;
-  const { header } = await verifyBackupFile(restore, ({ table, value }) => {
-    if (table === 'secrets' && 'data' in value && typeof value.data === 'object') sealed += 1;
+  const { header } = await verifyBackupFile(restore, ({ value }) => {
+    if (isSealedRecord(value)) sealed += 1;
   });
   checkBackupOf(restore, header, cluster);
   if (restoreKey !== undefined) await readKey(restoreKey);
   if (sealed === 0 || restoreKey !== undefined) return;
   throw new AppError(
     'invalid',
-    `${restore}: contains ${String(sealed)} encrypted secrets; pass a copy of the lost manager's ${keyPath} with --restore-key`,
+    `${restore}: contains ${String(sealed)} objects with encrypted values; pass a copy of the lost manager's ${keyPath} with --restore-key`,
   );
 }
 

@@ -214,7 +214,7 @@ function rotateKeyCommand(cli: Cli): Command {
       const client = await cli.connect();
       const options = { signal: cli.interrupts.signal, timeoutMs: 120_000 };
       const { sealed } = await client.call('ca.rotate-key', {}, options);
-      cli.stdout.write(`${sealed} secrets and configs re-encrypted with a new key\n`);
+      cli.stdout.write(`${sealed} objects re-encrypted with a new key\n`);
     });
 }
 

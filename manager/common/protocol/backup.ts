@@ -5,6 +5,7 @@ import {
   decode,
   decodeJson,
   fields,
+  isFields,
   nonEmptyString,
   number,
   object,
@@ -20,7 +21,7 @@ import { AppError } from '../base/errors.js';
  */
 
 /** Format version; incremented when older programs can no longer read the backup. */
-export const backupFormat = 1;
+export const backupFormat = 2;
 
 export interface BackupHeader {
   readonly clusterId: string;
@@ -37,6 +38,17 @@ export interface BackupHeader {
 export interface BackupRecord {
   readonly table: string;
   readonly value: object;
+}
+
+/** Whether an object has values that are sealed with the cluster's key. */
+export function isSealedRecord(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isSealedRecord);
+  if (!isFields(value)) return false;
+  const { key, nonce, tag, text } = value;
+  return (
+    [key, nonce, tag, text].every((part) => typeof part === 'string') ||
+    Object.values(value).some(isSealedRecord)
+  );
 }
 
 const chunkLength = 256 * 1_024;

@@ -147,6 +147,13 @@ class EmbeddedBackend implements StoreBackend {
     return this.#snapshotBytes + this.#oldLogBytes + (this.#log?.bytes ?? 0);
   }
 
+  async compact(): Promise<void> {
+    await this.#compacting;
+    this.#working = this.#working.then(() => this.#startCompacting());
+    await this.#working;
+    await this.#compacting;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#working;

@@ -3,10 +3,13 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
 import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { KeyRing } from '../../../manager/store/key-ring.js';
+import { MemoryKv } from '../../helpers/fakes/memory-kv.js';
+import { openInMemory } from '../../helpers/stores/consul-in-memory.js';
 import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { SealedBackend } from '../../../manager/store/sealing.js';
 import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
@@ -164,4 +167,119 @@ test('a secret without data and a removed secret are stored as they are', async 
   t.deepEqual((await memory.load())[0]?.value, { id: 's1' });
   await backend.commit([{ table: 'secrets', id: 's2', value: undefined }]);
   t.is((await memory.load()).length, 1);
+});
+
+const password = 'postgres-password-of-the-shop';
+const hookPassword = 'password-of-a-hook';
+
+/** A service and a task with environment values, as an earlier version stored them. */
+function withEnvironment(): readonly DurableWrite[] {
+  const hook = { command: ['true'], privileged: false, env: { TOKEN: hookPassword } };
+  // Variables with the names of a sealed value's parts are still an environment.
+  const env = { PGPASSWORD: password, EMPTY: null, key: 'a', nonce: 'b', tag: 'c', text: 'd' };
+  const task = { container: { env, preStop: [hook], postStart: [hook, hook] } };
+  const service = aService('web', { task });
+  const stored = { ...service, previousSpec: service.spec };
+  const { id } = aTask(service, 1);
+  return [
+    { table: 'services', id: service.id, value: stored },
+    { table: 'tasks', id, value: aTask(service, 1) },
+  ];
+}
+
+function valuesOf(records: Awaited<ReturnType<StoreBackend['load']>>): unknown {
+  return JSON.parse(JSON.stringify(records.map(({ value }) => value)));
+}
+
+function textOf(consul: MemoryKv): string {
+  return [...consul.entries.values()].map(({ value }) => value.toString('latin1')).join('\n');
+}
+
+/** The writes for objects with other ids. */
+function withId(writes: readonly DurableWrite[], suffix: string): readonly DurableWrite[] {
+  return writes.map(({ table, id, value }) => {
+    return { table, id: `${id}-${suffix}`, value: { ...value, id: `${id}-${suffix}` } };
+  });
+}
+
+async function bytesOf(folder: string): Promise<string> {
+  const files = await readdir(folder);
+  const read = files.map((file) => readFile(join(folder, file), 'latin1'));
+  return (await Promise.all(read)).join('\n');
+}
+
+test('files of the embedded store contain no environment value, and values survive a reopen', async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = join(folder, 'store');
+  const path = join(folder, 'cluster.key');
+  const writes = withEnvironment();
+  const backend = new SealedBackend(await openEmbedded(store), new KeyRing(path));
+  await backend.load();
+  await backend.commit(writes);
+  await backend.close();
+  const bytes = await bytesOf(store);
+  t.true(bytes.includes('demo-web-1'));
+  for (const value of [password, hookPassword, 'PGPASSWORD']) t.false(bytes.includes(value));
+  const again = new SealedBackend(await openEmbedded(store), new KeyRing(path));
+  t.deepEqual(valuesOf(await again.load()), valuesOf(writes as never));
+  await again.close();
+});
+
+test('an embedded store of an earlier version is sealed when it is opened, old log included', async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = join(folder, 'store');
+  const plainStore = await openEmbedded(store);
+  const writes = withEnvironment();
+  await plainStore.commit(writes);
+  await plainStore.close();
+  t.true((await bytesOf(store)).includes(password));
+  const path = join(folder, 'cluster.key');
+  const backend = new SealedBackend(await openEmbedded(store), new KeyRing(path));
+  t.deepEqual(valuesOf(await backend.load()), valuesOf(writes as never));
+  const bytes = await bytesOf(store);
+  for (const value of [password, hookPassword]) t.false(bytes.includes(value));
+  await backend.close();
+});
+
+test('Consul gets no environment value, and a store of an earlier version is sealed', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const consul = new MemoryKv();
+  const writes = withEnvironment();
+  const plainStore = await openInMemory(consul);
+  await plainStore.load();
+  await plainStore.commit(writes);
+  t.true(textOf(consul).includes(password));
+  const backend = new SealedBackend(await openInMemory(consul), new KeyRing(path));
+  const records = await backend.load();
+  t.deepEqual(valuesOf(records), valuesOf(writes as never));
+  t.false(textOf(consul).includes(password));
+  const many = Array.from({ length: 200 }, (_, at) => withId(writes, String(at))).flat();
+  await backend.commit(many);
+  t.false(textOf(consul).includes(password));
+  t.false(textOf(consul).includes(hookPassword));
+});
+
+test('a sealed environment is bound to its object and its place', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  const backend = new SealedBackend(memory, new KeyRing(path));
+  await backend.load();
+  await backend.commit(withEnvironment());
+  const stored = await memory.load();
+  const task = stored.find(({ table }) => table === 'tasks');
+  await memory.commit([{ table: 'tasks', id: 'other', value: { ...task?.value, id: 'other' } }]);
+  const moved = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
+  t.regex(moved, /tasks\/other\/spec\.container\.env: cannot be unsealed/u);
+});
+
+test('objects without environment are stored as they are and need no key', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  const service = aService('web');
+  const backend = new SealedBackend(memory, new KeyRing(path));
+  await backend.load();
+  await backend.commit([{ table: 'services', id: service.id, value: service }]);
+  t.is((await memory.load())[0]?.value, service);
+  await rm(path);
+  await t.notThrowsAsync(new SealedBackend(memory, new KeyRing(path)).load());
 });

@@ -1,11 +1,16 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Security } from '../../../manager/security/security.js';
 import { openSecurity } from '../../../manager/security/security.js';
+import type { StoreBackend } from '../../../manager/store/backend.js';
 import { KeyRing } from '../../../manager/store/key-ring.js';
+import { openStore } from '../../../manager/store/open-store.js';
+import { SealedBackend } from '../../../manager/store/sealing.js';
 import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { until } from '../../helpers/until.js';
 
@@ -20,10 +25,17 @@ async function securityOf(
   ring: KeyRing | undefined,
   followers: () => readonly Follower[],
   pkiPaths: object = { intermediate: {} },
+  backend?: StoreBackend,
 ): Promise<Security | undefined> {
   const clock = new ManualClock();
-  const store = await openTestStore(clock);
+  const store =
+    backend === undefined
+      ? await openTestStore(clock)
+      : await openStore({ backend, clock, log: silentLogger });
   await store.update('restore', (tx) => {
+    const service = aService('web', { task: { container: { env: { PASSWORD: 'hunter2' } } } });
+    tx.create('services', service);
+    tx.create('tasks', aTask(service, 1, { node: 'node-1' }));
     for (const id of ['s1', 's2'])
       tx.create('secrets', { id, spec: { name: id, project: 'p', labels: {} }, data: '' } as never);
   });
@@ -41,6 +53,20 @@ async function securityOf(
   } as never);
 }
 
+test('after a rotation the new key alone opens the store, also the environment of running tasks', async (t) => {
+  const path = `${await temporaryFolder(t)}/cluster.key`;
+  const memory = new MemoryBackend();
+  const ring = new KeyRing(path);
+  const security = await securityOf(ring, () => [], undefined, new SealedBackend(memory, ring));
+  const { id } = ring.current;
+  await security?.rotateKey();
+  const stored = JSON.stringify(await memory.load());
+  t.false(stored.includes(id), 'sealed with the old key');
+  t.false(stored.includes('hunter2'));
+  const records = await new SealedBackend(memory, new KeyRing(path)).load();
+  t.regex(JSON.stringify(records), /(?:hunter2.*){2}/u);
+});
+
 async function loadedRing(t: ExecutionContext): Promise<KeyRing> {
   const ring = new KeyRing(`${await temporaryFolder(t)}/cluster.key`);
   await ring.load({ mayCreate: true });
@@ -56,7 +82,7 @@ test('a new sealing key replaces the old one after every secret is sealed with i
   const ring = await loadedRing(t);
   const { id } = ring.current;
   const gone = { nodeId: 'm3', address: 'm3:4400', alive: false };
-  t.is(await (await securityOf(ring, () => [gone]))?.rotateKey(), 2);
+  t.is(await (await securityOf(ring, () => [gone]))?.rotateKey(), 4);
   t.not(ring.current.id, id);
   t.is(ring.find(id), undefined);
 });
@@ -74,6 +100,6 @@ test('the old sealing key stays until every live manager has the new one', async
   t.not(ring.current.id, id);
   t.truthy(ring.find(id));
   ring.exportTo('m2');
-  t.is(await rotated, 2);
+  t.is(await rotated, 4);
   t.is(ring.find(id), undefined);
 });

@@ -2,7 +2,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import { isAppError } from '../../../../manager/common/base/errors.js';
 import type { BackupRecord } from '../../../../manager/common/protocol/backup.js';
-import { BackupReader, writeBackup } from '../../../../manager/common/protocol/backup.js';
+import {
+  BackupReader,
+  isSealedRecord,
+  writeBackup,
+} from '../../../../manager/common/protocol/backup.js';
 
 const header = {
   clusterId: 'c1',
@@ -72,8 +76,15 @@ test('a file that is not a backup and a backup of a newer format give different 
   t.throws(() => read(Buffer.alloc(1_000_000, 7)), {
     message: 'b: not a backup of a shoal store; check the path',
   });
-  const newer = text.replace('"shoalBackup":1', '"shoalBackup":2');
+  const newer = text.replace('"shoalBackup":2', '"shoalBackup":3');
   t.throws(() => read(Buffer.from(newer)), {
-    message: 'b: backup format 2 is newer than the supported format 1; upgrade shoal',
+    message: 'b: backup format 3 is newer than the supported format 2; upgrade shoal',
   });
+});
+
+test('a record is sealed if one of its values is, at any depth', (t) => {
+  const sealed = { key: 'k', nonce: 'n', tag: 't', text: 'x' };
+  t.true(isSealedRecord({ id: 's', data: sealed }));
+  t.true(isSealedRecord({ spec: { hooks: [{ env: {} }, { env: { sealed } }] } }));
+  t.false(isSealedRecord({ id: 's', data: 'eA==', spec: { env: { key: 'a', text: 'b' } } }));
 });
