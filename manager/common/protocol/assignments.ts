@@ -11,7 +11,7 @@ export interface AssignedTask extends TaskParts {
    */
   readonly startDelayMs?: number;
   /**
-   * Ids of the image's recorded content, one for each platform; a container is created from no
+   * Ids of the image's recorded content for the task's platform; a container is created from no
    * other. Absent without a record.
    */
   readonly imageIds?: readonly string[];

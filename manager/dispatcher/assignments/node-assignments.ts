@@ -1,5 +1,5 @@
 import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
-import { imageKey } from '../../common/model/image-record.js';
+import { imageKey, recordedId } from '../../common/model/image-record.js';
 import type { Endpoint, NetworkOnNode, ProjectNames } from '../../common/model/network-view.js';
 import { contentOf } from '../../common/model/secret.js';
 import type { Task } from '../../common/model/task.js';
@@ -175,8 +175,14 @@ export class NodeAssignments {
   /** Undefined if the task wants what its registry has now, or no client has recorded the image. */
   #imageIds({ spec: { container } }: Task): readonly string[] | undefined {
     if (container.pullPolicy === 'always') return undefined;
-    const record = this.#source.view.get('images', imageKey(container.image));
-    return record?.source === 'client' ? Object.values(record.contents) : undefined;
+    const { view } = this.#source;
+    const record = view.get('images', imageKey(container.image));
+    if (record?.source !== 'client') return undefined;
+    const node = view.get('nodes', this.nodeId)?.description;
+    const own = node === undefined ? '' : `${node.os}/${node.arch}`;
+    // The recorded content of another platform says nothing about this node's.
+    const id = recordedId(record, container.platform ?? own);
+    return id === undefined ? undefined : [id];
   }
 
   #hasGateways({ attachments }: Task): boolean {

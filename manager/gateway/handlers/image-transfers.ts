@@ -57,18 +57,18 @@ async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiRe
   };
 }
 
-/** Records the content that the nodes have pulled, if they agree on it. */
+/** Records the content that the nodes of each platform have pulled, if they agree on it. */
 async function recordPulls(
   context: GatewayContext,
   { peer }: ApiRequest,
   image: string,
   replies: readonly NodeReply[],
 ): Promise<void> {
-  const [pulled] = replies.filter(({ reply }) => reply !== undefined);
-  if (pulled === undefined) return;
   const caller = { peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
-  const node = pulled.node.id;
-  await context.control('image.record', { image, node, event: 'pulled' }, caller);
+  for (const { node, reply } of replies) {
+    if (reply === undefined) continue;
+    await context.control('image.record', { image, node: node.id, event: 'pulled' }, caller);
+  }
 }
 
 interface NodeReply {
