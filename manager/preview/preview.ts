@@ -13,7 +13,7 @@ import type { PlannedStep } from '../common/protocol/project-calls.js';
 import type { PlacementDecision } from '../scheduler/decide.js';
 import { decide } from '../scheduler/decide.js';
 import { sameExplanation } from '../scheduler/explain.js';
-import type { SchedulerSnapshot } from '../scheduler/node-set.js';
+import type { Strategy } from '../scheduler/snapshot.js';
 import type { StoreBackend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
 import type { ClusterStore, StoreChange, StoreView, Transaction } from '../store/store.js';
@@ -27,7 +27,7 @@ export interface PreviewOptions {
   readonly now: number;
   readonly newId: NewId;
   readonly log: Logger;
-  readonly strategy: SchedulerSnapshot['strategy'];
+  readonly strategy: Strategy;
 }
 
 /**
@@ -201,7 +201,8 @@ class Simulation {
   #place(tx: Transaction): boolean {
     const { strategy } = this.#options;
     const decisions = decide({
-      ...{ nodes: tx.list('nodes'), tasks: tx.list('tasks'), volumes: tx.list('volumes') },
+      ...{ nodes: tx.list('nodes'), placement: tx.placement },
+      volumeByName: (name) => tx.volumeByName(name),
       ...{ now: tx.now, strategy, seed: tx.index },
     });
     let changed = false;

@@ -8,15 +8,16 @@ import { demandOf } from './demand.js';
 import type { PlacementExplanation } from './explain.js';
 import { explainBlocked, explainPlaced, explainUnplaced } from './explain.js';
 import { FilterPipeline, stillFits } from './filters/pipeline.js';
-import type { HostPort } from './host-ports.js';
+import type { HostPort } from '../store/used-ports.js';
 import { choosePorts } from './host-ports.js';
-import type { Candidate, SchedulerSnapshot } from './node-set.js';
+import type { Candidate } from './node-set.js';
 import { NodeSet } from './node-set.js';
 import { binpack } from './strategies/binpack.js';
 import type { CandidatePoolFactory } from './strategies/pool.js';
 import { spreadOver } from './strategies/preferences.js';
 import { random } from './strategies/random.js';
 import { spread } from './strategies/spread.js';
+import type { SchedulerInput, Strategy } from './snapshot.js';
 import { preferVolumeNode } from './volume-affinity.js';
 
 export interface PlacementDecision {
@@ -44,18 +45,17 @@ export type Decision = PlacementDecision | Postponement;
 
 /**
  * Places all pending tasks in one pass: tasks with equal requirements share one pass over all nodes
- * and then cost O(log nodes) each. Deterministic: the order of the snapshot's lists does not
- * matter.
+ * and then cost O(log nodes) each. Deterministic: the order of the nodes does not matter.
  */
-export function decide(snapshot: SchedulerSnapshot): readonly Decision[] {
-  const pending = snapshot.tasks.filter(isPlaceable).sort(bySchedulingOrder);
+export function decide(input: SchedulerInput): readonly Decision[] {
+  const pending = [...input.placement.pendingTasks()].sort(bySchedulingOrder);
   if (pending.length === 0) return [];
-  const set = new NodeSet(snapshot);
+  const set = new NodeSet(input);
   const run: DecisionContext = {
     set,
     pipeline: new FilterPipeline(set),
-    strategy: strategyOf(snapshot),
-    name: snapshot.strategy,
+    strategy: strategyOf(input),
+    name: input.strategy,
   };
   const decided = new Set<TaskId>();
   return groupByRequirements(pending, set).flatMap((tasks) => placePod(tasks, run, decided));
@@ -86,7 +86,7 @@ interface DecisionContext {
   readonly set: NodeSet;
   readonly pipeline: FilterPipeline;
   readonly strategy: CandidatePoolFactory;
-  readonly name: SchedulerSnapshot['strategy'];
+  readonly name: Strategy;
 }
 
 /**
@@ -214,7 +214,7 @@ function postpone(task: Task, explanation: PlacementExplanation): Postponement {
   return { kind: 'postpone', taskId: task.id, explanation: explanation };
 }
 
-function strategyOf(snapshot: SchedulerSnapshot): CandidatePoolFactory {
-  if (snapshot.strategy === 'random') return random(snapshot.seed);
-  return snapshot.strategy === 'binpack' ? binpack : spread;
+function strategyOf({ strategy, seed }: SchedulerInput): CandidatePoolFactory {
+  if (strategy === 'random') return random(seed);
+  return strategy === 'binpack' ? binpack : spread;
 }

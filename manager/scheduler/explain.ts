@@ -4,7 +4,8 @@ import { candidateName } from './demand.js';
 import { nodeCount } from './filters/filter.js';
 import type { RefusalCount } from './filters/pipeline.js';
 import { fitsOn } from './filters/pipeline.js';
-import type { Candidate, NodeSet, SchedulerSnapshot } from './node-set.js';
+import type { Candidate, NodeSet } from './node-set.js';
+import type { Strategy } from './snapshot.js';
 
 /** An explanation without its time; written only if it differs from the stored one. */
 export type PlacementExplanation = Omit<Explanation, 'at'>;
@@ -62,7 +63,7 @@ export function explainPlaced(
     readonly fitting: number;
     readonly refusals: RefusalCount;
     readonly set: NodeSet;
-    readonly strategy: SchedulerSnapshot['strategy'];
+    readonly strategy: Strategy;
   },
 ): PlacementExplanation {
   const { demand, candidate, fitting, refusals, set, strategy } = context;

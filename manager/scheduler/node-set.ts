@@ -1,27 +1,17 @@
-import type { VolumeHolder } from '../store/volume-holder.js';
-import { findVolumeHolder, hasAnonymousVolumes } from '../store/volume-holder.js';
 import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
 import { podLinksOf } from '../common/model/pod.js';
-import { currentTask, isWanted, tasksBySlot, wasRejected } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
-import { isAssigned, isTerminal } from '../common/model/task-state.js';
-import type { HostPort, UsedPorts } from './host-ports.js';
-import { hostPortOf, markPortUsed, releasePort, wantedPorts } from './host-ports.js';
-
-/** Input of a scheduling decision: a consistent snapshot of the store. */
-export interface SchedulerSnapshot {
-  readonly nodes: readonly Node[];
-  /** All tasks of the cluster: pending ones are placed, assigned ones use resources. */
-  readonly tasks: readonly Task[];
-  readonly volumes: readonly Volume[];
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  readonly strategy: 'spread' | 'binpack' | 'random';
-  /** Seed of the `random` strategy. */
-  readonly seed: number;
-}
+import { isAssigned } from '../common/model/task-state.js';
+import type { NodeUsage, PlacementView } from '../store/placement-index.js';
+import { isUnplaced } from '../store/placement-index.js';
+import { byNewest, currentTask, isWanted, wasRejected } from '../store/slots.js';
+import type { HostPort, UsedPorts } from '../store/used-ports.js';
+import { hostPortsOf, markPortUsed, releasePort } from '../store/used-ports.js';
+import type { VolumeHolder } from '../store/volume-holder.js';
+import { findVolumeHolder } from '../store/volume-holder.js';
+import type { SchedulerInput } from './snapshot.js';
 
 /** A node with its free resources; updated as tasks are placed within one decision. */
 export interface Candidate {
@@ -30,11 +20,11 @@ export interface Candidate {
   freeMemoryBytes: number;
   tasks: number;
   /** Recent failures on the node, of all services. */
-  failures: number;
-  readonly serviceTasks: Map<ServiceId, number>;
+  readonly failures: number;
+  serviceTasks: ReadonlyMap<ServiceId, number>;
   /** Recent rejections by the node or its engine, by service. */
-  readonly refusals: Map<ServiceId, number>;
-  readonly ports: UsedPorts;
+  readonly refusals: ReadonlyMap<ServiceId, number>;
+  ports: UsedPorts;
 }
 
 /** Time for which a failure counts against its node, ms. */
@@ -45,23 +35,22 @@ export class NodeSet {
   /** Ordered by name, then id. */
   readonly candidates: readonly Candidate[];
   readonly #byId: ReadonlyMap<NodeId, Candidate>;
-  readonly #volumes: Map<string, Volume>;
-  readonly #tasksOfService = new Map<string, Task[]>();
+  readonly #placement: PlacementView;
+  readonly #volumeByName: SchedulerInput['volumeByName'];
+  /** Volumes that this decision has bound to further nodes. */
+  readonly #pinned = new Map<string, Volume>();
+  /** Tasks that this decision has placed. */
   readonly #placed = new Map<TaskId, NodeId>();
-  /** Unplaced followers by their leader's `project/service/slot`. */
-  readonly #pendingFollowers = new Map<string, Task[]>();
-  /** Services that have anonymous volumes, as `project/service`. */
-  readonly #withVolumes = new Set<string>();
-  /** Their followers among these, by the leader's `project/service`. */
-  readonly #volumeFollowers = new Map<string, Set<string>>();
-  /** Tasks by slot, computed lazily: only few services need it. */
-  readonly #slots = new Map<string, ReadonlyMap<number, readonly Task[]>>();
+  /** Maps of candidates with placements; those of the others belong to the store. */
+  readonly #changed = new Map<Candidate, OwnMaps>();
 
-  constructor(snapshot: SchedulerSnapshot) {
-    this.candidates = [...snapshot.nodes].sort(byName).map(emptyCandidate);
+  constructor({ nodes, placement, volumeByName, now }: SchedulerInput) {
+    this.#placement = placement;
+    this.#volumeByName = volumeByName;
+    this.candidates = sortedByName(nodes).map((node) =>
+      candidateOf(node, placement.usageOfNode(node.id), now),
+    );
     this.#byId = new Map(this.candidates.map((candidate) => [candidate.node.id, candidate]));
-    this.#volumes = new Map(snapshot.volumes.map((volume) => [volume.spec.name, volume]));
-    for (const task of snapshot.tasks) this.#count(task, snapshot.now);
   }
 
   get(id: NodeId): Candidate | undefined {
@@ -69,13 +58,13 @@ export class NodeSet {
   }
 
   volume(name: string): Volume | undefined {
-    return this.#volumes.get(name);
+    return this.#pinned.get(name) ?? this.#volumeByName(name);
   }
 
   /** Binds the volume to a further node. */
   pin(volume: Volume, nodeId: NodeId): void {
     const nodeIds = [...volume.nodeIds, nodeId];
-    this.#volumes.set(volume.spec.name, { ...volume, nodeIds });
+    this.#pinned.set(volume.spec.name, { ...volume, nodeIds });
   }
 
   /** Current task of a slot of a project's service. */
@@ -101,8 +90,7 @@ export class NodeSet {
 
   /** The tasks whose anonymous volumes the followers of this task have, or are to reuse. */
   volumeHoldersOfFollowers({ project, service, slot }: Task): readonly VolumeHolder[] {
-    const followers = [...(this.#volumeFollowers.get(`${project}/${service}`) ?? [])].sort();
-    return followers.flatMap((follower) => {
+    return this.#placement.volumeFollowers(project, service).flatMap((follower) => {
       const current = this.current(project, follower, slot);
       return (current && this.#volumeHolder(current)) ?? [];
     });
@@ -110,7 +98,7 @@ export class NodeSet {
 
   /** Ignores volumes of nodes that have left the cluster. */
   #volumeHolder({ project, service, slot, spec }: Task): VolumeHolder | undefined {
-    if (!this.#withVolumes.has(`${project}/${service}`)) return undefined;
+    if (!this.#placement.hasVolumes(project, service)) return undefined;
     const onNodes = this.#slot(project, service, slot).filter(
       ({ nodeId }) => nodeId !== undefined && this.#byId.has(nodeId),
     );
@@ -125,9 +113,11 @@ export class NodeSet {
     });
   }
 
-  /** Unplaced followers of this task. */
-  pendingFollowersOf(task: Task): readonly Task[] {
-    return this.#pendingFollowers.get(`${task.project}/${task.service}/${String(task.slot)}`) ?? [];
+  /** Unplaced followers of this task, and those whose node has left the cluster. */
+  pendingFollowersOf({ project, service, slot }: Task): readonly Task[] {
+    return this.#placement
+      .followersOfSlot(project, service, slot)
+      .filter((task) => isUnplaced(task) || !this.#hasNode(task));
   }
 
   /** Earlier rejected tasks of the slot, newest first. */
@@ -150,10 +140,8 @@ export class NodeSet {
     if (candidate === undefined) return undefined;
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     const own = candidate.serviceTasks.get(task.serviceId) ?? 0;
-    const ports: UsedPorts = new Map(
-      [...candidate.ports].map(([key, addresses]) => [key, [...addresses]]),
-    );
-    for (const port of wantedPorts(task)) releasePort(ports, hostPortOf(port, port.published ?? 0));
+    const ports = new Map(candidate.ports);
+    for (const port of hostPortsOf(task)) releasePort(ports, port);
     return {
       ...candidate,
       freeNanoCpus: candidate.freeNanoCpus + nanoCpus,
@@ -167,83 +155,78 @@ export class NodeSet {
   /** Counts a task on a node: its reservations and host ports. */
   place(task: Task, candidate: Candidate, ports: readonly HostPort[]): void {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
+    const own = this.#ownMaps(candidate);
     this.#placed.set(task.id, candidate.node.id);
     candidate.freeNanoCpus -= nanoCpus;
     candidate.freeMemoryBytes -= memoryBytes;
     candidate.tasks += 1;
-    increment(candidate.serviceTasks, task.serviceId);
-    for (const port of ports) markPortUsed(candidate.ports, port);
+    increment(own.serviceTasks, task.serviceId);
+    for (const port of ports) markPortUsed(own.ports, port);
   }
 
+  /** The maps of a candidate, which are copies of the store's from its first placement on. */
+  #ownMaps(candidate: Candidate): OwnMaps {
+    let own = this.#changed.get(candidate);
+    if (own !== undefined) return own;
+    own = { serviceTasks: new Map(candidate.serviceTasks), ports: new Map(candidate.ports) };
+    this.#changed.set(candidate, own);
+    Object.assign(candidate, own);
+    return own;
+  }
+
+  #hasNode({ nodeId }: Task): boolean {
+    return nodeId !== undefined && this.#byId.has(nodeId);
+  }
+
+  /** Tasks of a slot, newest first. */
   #slot(project: string, service: string, slot: number): readonly Task[] {
-    const key = `${project}/${service}`;
-    let slots = this.#slots.get(key);
-    if (slots === undefined) {
-      slots = tasksBySlot(this.#tasksOfService.get(key) ?? []);
-      this.#slots.set(key, slots);
-    }
-    return slots.get(slot) ?? [];
-  }
-
-  #count(task: Task, now: number): void {
-    const service = `${task.project}/${task.service}`;
-    const list = this.#tasksOfService.get(service);
-    if (list === undefined) this.#tasksOfService.set(service, [task]);
-    else list.push(task);
-    if (hasAnonymousVolumes(task)) this.#countVolumes(task);
-
-    const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
-    if (candidate === undefined || isUnplaced(task)) {
-      this.#addFollower(task);
-      return;
-    }
-    const { state, at } = task.status;
-    if (isAssigned(state)) {
-      const ports = wantedPorts(task).map((port) => hostPortOf(port, port.published ?? 0));
-      this.place(task, candidate, ports);
-    } else if (isTerminal(state) && now - at < failureMemoryMs) {
-      if (state === 'failed' || state === 'rejected') candidate.failures += 1;
-      if (wasRejected(task)) increment(candidate.refusals, task.serviceId);
-    }
-  }
-
-  #countVolumes({ project, service, spec }: Task): void {
-    this.#withVolumes.add(`${project}/${service}`);
-    for (const { service: leader } of podLinksOf(spec.container)) {
-      const key = `${project}/${leader}`;
-      const followers = this.#volumeFollowers.get(key);
-      if (followers === undefined) this.#volumeFollowers.set(key, new Set([service]));
-      else followers.add(service);
-    }
-  }
-
-  #addFollower(task: Task): void {
-    if (isTerminal(task.status.state) || !isWanted(task)) return;
-    const leaders = new Set(podLinksOf(task.spec.container).map(({ service }) => service));
-    for (const service of leaders) {
-      const key = `${task.project}/${service}/${String(task.slot)}`;
-      const list = this.#pendingFollowers.get(key);
-      if (list === undefined) this.#pendingFollowers.set(key, [task]);
-      else list.push(task);
-    }
+    return [...this.#placement.tasksOfSlot(project, service, slot)].sort(byNewest);
   }
 }
 
-function isUnplaced({ status }: Task): boolean {
-  return status.state === 'new' || status.state === 'pending';
+interface OwnMaps {
+  readonly serviceTasks: Map<ServiceId, number>;
+  readonly ports: Map<string, readonly string[]>;
 }
 
-function emptyCandidate(node: Node): Candidate {
+const noUsage: NodeUsage = {
+  ...{ nanoCpus: 0, memoryBytes: 0, tasks: 0 },
+  ...{ serviceTasks: new Map(), ports: new Map(), failed: new Map() },
+};
+
+const noRefusals: ReadonlyMap<ServiceId, number> = new Map();
+
+function candidateOf(node: Node, usage = noUsage, now: number): Candidate {
+  const { failed, nanoCpus, memoryBytes, tasks, serviceTasks, ports } = usage;
   return {
     node,
-    freeNanoCpus: node.description.nanoCpus,
-    freeMemoryBytes: node.description.memoryBytes,
-    tasks: 0,
-    failures: 0,
-    serviceTasks: new Map(),
-    refusals: new Map(),
-    ports: new Map(),
+    freeNanoCpus: node.description.nanoCpus - nanoCpus,
+    freeMemoryBytes: node.description.memoryBytes - memoryBytes,
+    tasks,
+    ...recentFailures(failed, now),
+    serviceTasks,
+    ports,
   };
+}
+
+function recentFailures(
+  failed: NodeUsage['failed'],
+  now: number,
+): Pick<Candidate, 'failures' | 'refusals'> {
+  if (failed.size === 0) return { failures: 0, refusals: noRefusals };
+  const recent = [...failed.values()].filter(({ status }) => now - status.at < failureMemoryMs);
+  const refusals = new Map<ServiceId, number>();
+  for (const task of recent) if (wasRejected(task)) increment(refusals, task.serviceId);
+  return { failures: recent.length, refusals };
+}
+
+/** Sorted lists by the store's list, which is another one after each change of a node. */
+const sortedLists = new WeakMap<readonly Node[], readonly Node[]>();
+
+function sortedByName(nodes: readonly Node[]): readonly Node[] {
+  let sorted = sortedLists.get(nodes);
+  if (sorted === undefined) sortedLists.set(nodes, (sorted = [...nodes].sort(byName)));
+  return sorted;
 }
 
 function byName(a: Node, b: Node): number {

@@ -6,18 +6,18 @@ import { portLeaseId } from '../common/model/network.js';
 import { hasPodLinks } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
-import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
+import type { ClusterStore, Commit, StoreChange, Transaction } from '../store/store.js';
 import type { Decision, PlacementDecision, Postponement } from './decide.js';
 import { decide, isPlaceable } from './decide.js';
 import { sameExplanation } from './explain.js';
-import type { SchedulerSnapshot } from './node-set.js';
+import type { SchedulerInput, Strategy } from './snapshot.js';
 
 export interface SchedulerOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
   /** Defaults to `spread`. */
-  readonly strategy?: SchedulerSnapshot['strategy'];
+  readonly strategy?: Strategy;
   /** Seed of `random`; combined with the store's index, so that each decision differs. */
   readonly seed?: number;
 }
@@ -88,7 +88,7 @@ export class Scheduler {
     if (this.#pending.size === 0) return;
     await this.#options.store.update('scheduler', (tx) => {
       const startedAt = performance.now();
-      const decisions = decide(this.#snapshot(tx, tx.now));
+      const decisions = decide(this.#input(tx));
       this.#count(decisions, (performance.now() - startedAt) / 1000);
       for (const decision of decisions) {
         if (decision.kind === 'place') writePlacement(tx, decision);
@@ -106,15 +106,15 @@ export class Scheduler {
     this.#counts.postponed += decisions.length - placed;
   }
 
-  #snapshot(view: StoreView, now: number): SchedulerSnapshot {
+  #input(tx: Transaction): SchedulerInput {
     const { strategy = 'spread', seed = 0 } = this.#options;
     return {
-      nodes: view.list('nodes'),
-      tasks: view.list('tasks'),
-      volumes: view.list('volumes'),
-      now,
+      nodes: tx.list('nodes'),
+      placement: tx.placement,
+      volumeByName: (name) => tx.volumeByName(name),
+      now: tx.now,
       strategy,
-      seed: seed + view.index,
+      seed: seed + tx.index,
     };
   }
 

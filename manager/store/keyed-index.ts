@@ -40,6 +40,10 @@ export class KeyedIndex<T extends Identified> {
     return held.sorted;
   }
 
+  has(key: string): boolean {
+    return this.#held.has(key);
+  }
+
   change(before: T | undefined, after: T | undefined): void {
     if (before !== undefined) for (const key of this.#keysOf(before)) this.#drop(key, before.id);
     if (after !== undefined) for (const key of this.#keysOf(after)) this.#add(key, after);

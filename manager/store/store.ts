@@ -9,6 +9,7 @@ import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
 import type { Actor } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
+import type { PlacementView } from './placement-index.js';
 import type { AuditRecord, EventRecord, AuditOrigin } from './journal.js';
 import type { Meta } from '../common/model/meta.js';
 
@@ -132,6 +133,8 @@ export type Draft<T extends Meta> = Omit<T, keyof Meta> & Partial<Meta>;
 /** Write side of the store; reads include the transaction's own writes. */
 export interface Transaction extends StoreView {
   readonly now: number;
+  /** Facts about all tasks that placements depend on. */
+  readonly placement: PlacementView;
   /** Throws `conflict` if the id or name already exists. */
   create<Name extends TableName>(table: Name, object: Draft<Tables[Name]>): Tables[Name];
   /**

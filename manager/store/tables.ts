@@ -3,6 +3,7 @@ import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { shortContainerId } from './container-id.js';
 import { KeyedIndex } from './keyed-index.js';
+import { PlacementIndex } from './placement-index.js';
 import { ProjectUsageIndex } from './project-usage.js';
 import type { StoreChange, TableName } from './store.js';
 import type { TableObject } from './table-definitions.js';
@@ -76,6 +77,7 @@ export class TableSet {
   readonly tasksByContainer = new KeyedIndex<Task>(({ status: { containerId } }) =>
     containerId === undefined ? [] : [shortContainerId(containerId)],
   );
+  readonly placement = new PlacementIndex();
   readonly servicesByContainerName = new KeyedIndex<Service>(({ spec }) => {
     const { containerName } = spec.task.container;
     return containerName === undefined ? [] : [containerName];
@@ -119,6 +121,7 @@ export class TableSet {
     this.#table(name).change(before, after);
     if (name === 'tasks') {
       const [from, to] = [before as Task | undefined, after as Task | undefined];
+      this.placement.change(from, to);
       this.tasksByService.change(from, to);
       this.tasksByNode.change(from, to);
       this.tasksByNetwork.change(from, to);

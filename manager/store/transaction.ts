@@ -1,6 +1,7 @@
 import { AppError } from '../common/base/errors.js';
 import type { Task } from '../common/model/task.js';
 import type { Actor } from '../common/model/task-state.js';
+import type { PlacementView } from './placement-index.js';
 import { TableView } from './query.js';
 import type { Draft, StoreChange, TableName, Tables, Transaction } from './store.js';
 import type { TableObject } from './table-definitions.js';
@@ -28,6 +29,10 @@ export class TableTransaction extends TableView implements Transaction {
     this.now = context.now;
     this.#actor = context.actor;
     this.#version = context.version;
+  }
+
+  get placement(): PlacementView {
+    return this.tables.placement;
   }
 
   create<Name extends TableName>(table: Name, object: Draft<Tables[Name]>): Tables[Name] {

@@ -5,7 +5,8 @@ import { reconcile } from '../../manager/orchestrator/reconcile.js';
 import type { Service } from '../../manager/common/model/service.js';
 import type { Task } from '../../manager/common/model/task.js';
 import { decide } from '../../manager/scheduler/decide.js';
-import type { SchedulerSnapshot } from '../../manager/scheduler/node-set.js';
+import type { SchedulerInput, Strategy } from '../../manager/scheduler/snapshot.js';
+import { inputOf } from '../../manager/scheduler/snapshot.js';
 
 /**
  * Measures placement and reconciliation in a very large cluster: `node dist/tests/bench/decide.js`.
@@ -40,11 +41,8 @@ function serviceOf(at: number, replicas: number): Service {
   });
 }
 
-function snapshot(
-  tasks: readonly Task[],
-  strategy: SchedulerSnapshot['strategy'],
-): SchedulerSnapshot {
-  return { nodes, tasks, volumes: [], now: 0, strategy, seed: 1 };
+function input(tasks: readonly Task[], strategy: Strategy): SchedulerInput {
+  return inputOf({ nodes, tasks, volumes: [], now: 0, strategy, seed: 1 });
 }
 
 function measure(name: string, run: () => number): void {
@@ -59,8 +57,8 @@ function measure(name: string, run: () => number): void {
   console.log(`${name.padEnd(58)} ${median.toFixed(0).padStart(6)} ms  ${result}`);
 }
 
-function placed(tasks: readonly Task[], strategy: SchedulerSnapshot['strategy']): number {
-  const decisions = decide(snapshot(tasks, strategy));
+function placed(tasks: readonly Task[], strategy: Strategy): number {
+  const decisions = decide(input(tasks, strategy));
   return decisions.filter((decision) => decision.kind === 'place').length;
 }
 
@@ -77,10 +75,7 @@ measure('decide: the same of 100 services, random', () => placed(tasks, 'random'
 const impossible = Array.from({ length: 1_000 }, (_, at) =>
   aTask(aService(`huge${at}`, { task: { memoryBytes: 2 ** 50 } }), 1),
 );
-measure(
-  'decide: 1000 services that fit nowhere',
-  () => decide(snapshot(impossible, 'spread')).length,
-);
+measure('decide: 1000 services that fit nowhere', () => decide(input(impossible, 'spread')).length);
 
 const big = serviceOf(0, taskCount);
 const running = Array.from({ length: taskCount }, (_, at) =>

@@ -188,14 +188,16 @@ async function fill(store: ClusterStore, service: Service, from: number): Promis
 async function measureStart(candidate: Candidate): Promise<void> {
   const began = performance.now();
   const store = await open(candidate);
-  const decisions = decide({
-    nodes: store.view.list('nodes'),
-    tasks: store.view.list('tasks'),
-    volumes: [],
-    now: 0,
-    strategy: 'spread',
-    seed: 1,
-  });
+  const decisions = await store.update('restore', (tx) =>
+    decide({
+      nodes: tx.list('nodes'),
+      placement: tx.placement,
+      volumeByName: () => undefined,
+      now: 0,
+      strategy: 'spread',
+      seed: 1,
+    }),
+  );
   const seconds = (performance.now() - began) / 1_000;
   const count = store.view.count('tasks');
   await store.close();

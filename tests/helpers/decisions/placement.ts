@@ -3,12 +3,14 @@ import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { MountSpec } from '../../../manager/common/model/container.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { Decision } from '../../../manager/scheduler/decide.js';
-import type { SchedulerSnapshot } from '../../../manager/scheduler/node-set.js';
+import type { SchedulerInput, SchedulerSnapshot } from '../../../manager/scheduler/snapshot.js';
+import { inputOf } from '../../../manager/scheduler/snapshot.js';
 
 export const gib = 2 ** 30;
 
-export function snapshot(changes: Partial<SchedulerSnapshot>): SchedulerSnapshot {
-  return { nodes: [], tasks: [], volumes: [], now: 0, strategy: 'spread', seed: 1, ...changes };
+export function snapshot(changes: Partial<SchedulerSnapshot>): SchedulerInput {
+  const empty = { nodes: [], tasks: [], volumes: [], now: 0, strategy: 'spread', seed: 1 } as const;
+  return inputOf({ ...empty, ...changes });
 }
 
 /** Nodes `node-1`, `node-2`, … */

@@ -6,6 +6,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 import { decide } from '../../../manager/scheduler/decide.js';
+import { inputOf } from '../../../manager/scheduler/snapshot.js';
 import { applyTaskChanges } from './apply-task-changes.js';
 import { aServiceSnapshot } from './service-snapshot.js';
 
@@ -48,7 +49,7 @@ function placeTasks(cluster: VirtualCluster, now: number): VirtualCluster {
   tasks = tasks.map((task) =>
     task.status.state === 'new' ? { ...task, status: { ...task.status, state: 'pending' } } : task,
   );
-  const decisions = decide({ nodes, tasks, volumes, now, strategy: 'spread', seed: 1 });
+  const decisions = decide(inputOf({ nodes, tasks, volumes, now, strategy: 'spread', seed: 1 }));
   for (const decision of decisions) {
     tasks = tasks.map((task) => {
       if (task.id !== decision.taskId) return task;

@@ -5,7 +5,8 @@ import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { Decision } from '../../../manager/scheduler/decide.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import type { SchedulerSnapshot } from '../../../manager/scheduler/node-set.js';
+import type { SchedulerInput, Strategy } from '../../../manager/scheduler/snapshot.js';
+import { inputOf } from '../../../manager/scheduler/snapshot.js';
 
 const mib = 2 ** 20;
 const strategies = ['spread', 'binpack', 'random'] as const;
@@ -13,7 +14,7 @@ const strategies = ['spread', 'binpack', 'random'] as const;
 interface Scene {
   readonly nodes: readonly Node[];
   readonly tasks: readonly Task[];
-  readonly strategy: SchedulerSnapshot['strategy'];
+  readonly strategy: Strategy;
 }
 
 const scenes: fc.Arbitrary<Scene> = fc
@@ -80,8 +81,8 @@ const scenes: fc.Arbitrary<Scene> = fc
     }),
   }));
 
-function snapshotOf(scene: Scene): SchedulerSnapshot {
-  return { ...scene, volumes: [], now: 0, seed: 1 };
+function inputFor(scene: Scene): SchedulerInput {
+  return inputOf({ ...scene, volumes: [], now: 0, seed: 1 });
 }
 
 function applied(scene: Scene, decisions: readonly Decision[]): readonly Task[] {
@@ -101,7 +102,7 @@ function applied(scene: Scene, decisions: readonly Decision[]): readonly Task[] 
 test('a decision never exceeds the memory, ports or replica limit of a node', (t) => {
   fc.assert(
     fc.property(scenes, (scene) => {
-      const tasks = applied(scene, decide(snapshotOf(scene)));
+      const tasks = applied(scene, decide(inputFor(scene)));
       for (const node of scene.nodes) {
         const here = tasks.filter((task) => task.nodeId === node.id);
         if (here.length > 0) t.is(node.status.state, 'ready');
@@ -129,8 +130,8 @@ test('a decision never exceeds the memory, ports or replica limit of a node', (t
 test('a postponed task cannot be placed by deciding again', (t) => {
   fc.assert(
     fc.property(scenes, (scene) => {
-      const tasks = applied(scene, decide(snapshotOf(scene)));
-      const again = decide(snapshotOf({ ...scene, tasks }));
+      const tasks = applied(scene, decide(inputFor(scene)));
+      const again = decide(inputFor({ ...scene, tasks }));
       t.true(again.every((decision) => decision.kind === 'postpone'));
       t.true(again.every(({ explanation: words }) => words.summary !== ''));
     }),
@@ -146,7 +147,7 @@ test('decisions do not depend on the order of nodes and tasks in the snapshot', 
         nodes: shuffle(scene.nodes, seed),
         tasks: shuffle(scene.tasks, seed + 1),
       };
-      t.deepEqual(decide(snapshotOf(shuffled)), decide(snapshotOf(scene)));
+      t.deepEqual(decide(inputFor(shuffled)), decide(inputFor(scene)));
     }),
     { numRuns: 100 },
   );

@@ -1,0 +1,162 @@
+import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
+import { podLinksOf } from '../common/model/pod.js';
+import type { Task } from '../common/model/task.js';
+import { isAssigned, isTerminal } from '../common/model/task-state.js';
+import { KeyedIndex } from './keyed-index.js';
+import { isWanted } from './slots.js';
+import type { UsedPorts } from './used-ports.js';
+import { hostPortsOf, markPortUsed, releasePort } from './used-ports.js';
+import { hasAnonymousVolumes } from './volume-holder.js';
+
+/** Sums over the tasks that a node has, and its ended tasks that failed. */
+export interface NodeUsage {
+  /** Reservations. */
+  readonly nanoCpus: number;
+  readonly memoryBytes: number;
+  readonly tasks: number;
+  readonly serviceTasks: ReadonlyMap<ServiceId, number>;
+  readonly ports: UsedPorts;
+  /** Tasks that ended as `failed` or `rejected`, until their records are deleted. */
+  readonly failed: ReadonlyMap<TaskId, Task>;
+}
+
+/**
+ * Facts about tasks that placements depend on, kept up to date with each change: a placement reads
+ * them instead of all tasks. Lists are sorted by id.
+ */
+export interface PlacementView {
+  /** Wanted tasks without a node to run on. */
+  pendingTasks(): readonly Task[];
+  usageOfNode(id: NodeId): NodeUsage | undefined;
+  tasksOfSlot(project: string, service: string, slot: number): readonly Task[];
+  /** Wanted tasks, not ended, that share namespaces or volumes with the task of a slot. */
+  followersOfSlot(project: string, service: string, slot: number): readonly Task[];
+  /** Whether a task of the service has, or asks for, anonymous volumes. */
+  hasVolumes(project: string, service: string): boolean;
+  /** Services with anonymous volumes whose tasks follow those of this service, sorted. */
+  volumeFollowers(project: string, service: string): readonly string[];
+}
+
+/** Whether a task has no node to run on yet; it may be preset to one. */
+export function isUnplaced({ status }: Task): boolean {
+  return status.state === 'new' || status.state === 'pending';
+}
+
+const pendingKey = 'pending';
+
+function serviceKey(project: string, service: string): string {
+  return `${project}/${service}`;
+}
+
+function slotKey(project: string, service: string, slot: number): string {
+  return `${project}/${service}/${String(slot)}`;
+}
+
+/** The services whose tasks of the same slot this task must be placed with. */
+function leadersOf({ spec }: Task): readonly string[] {
+  return [...new Set(podLinksOf(spec.container).map(({ service }) => service))];
+}
+
+export class PlacementIndex implements PlacementView {
+  readonly #usage = new Map<NodeId, Usage>();
+  readonly #pending = new KeyedIndex<Task>((task) =>
+    task.status.state === 'pending' && isWanted(task) ? [pendingKey] : [],
+  );
+  readonly #slots = new KeyedIndex<Task>(({ project, service, slot }) => [
+    slotKey(project, service, slot),
+  ]);
+  readonly #followers = new KeyedIndex<Task>((task) =>
+    isTerminal(task.status.state) || !isWanted(task)
+      ? []
+      : leadersOf(task).map((leader) => slotKey(task.project, leader, task.slot)),
+  );
+  readonly #withVolumes = new KeyedIndex<Task>((task) =>
+    hasAnonymousVolumes(task) ? [serviceKey(task.project, task.service)] : [],
+  );
+  readonly #volumeFollowers = new KeyedIndex<Task>((task) =>
+    hasAnonymousVolumes(task)
+      ? leadersOf(task).map((leader) => serviceKey(task.project, leader))
+      : [],
+  );
+
+  /** Takes up a change of a task; undefined `before` is a new task, undefined `after` a deleted one. */
+  change(before: Task | undefined, after: Task | undefined): void {
+    if (before !== undefined) this.#count(before, -1);
+    if (after !== undefined) this.#count(after, 1);
+    this.#pending.change(before, after);
+    this.#slots.change(before, after);
+    this.#followers.change(before, after);
+    this.#withVolumes.change(before, after);
+    this.#volumeFollowers.change(before, after);
+  }
+
+  pendingTasks(): readonly Task[] {
+    return this.#pending.list(pendingKey);
+  }
+
+  usageOfNode(id: NodeId): NodeUsage | undefined {
+    return this.#usage.get(id);
+  }
+
+  tasksOfSlot(project: string, service: string, slot: number): readonly Task[] {
+    return this.#slots.list(slotKey(project, service, slot));
+  }
+
+  followersOfSlot(project: string, service: string, slot: number): readonly Task[] {
+    return this.#followers.list(slotKey(project, service, slot));
+  }
+
+  hasVolumes(project: string, service: string): boolean {
+    return this.#withVolumes.has(serviceKey(project, service));
+  }
+
+  volumeFollowers(project: string, service: string): readonly string[] {
+    const tasks = this.#volumeFollowers.list(serviceKey(project, service));
+    return [...new Set(tasks.map((task) => task.service))].sort();
+  }
+
+  #count(task: Task, by: 1 | -1): void {
+    if (task.nodeId === undefined || isUnplaced(task)) return;
+    let usage = this.#usage.get(task.nodeId);
+    if (usage === undefined) this.#usage.set(task.nodeId, (usage = new Usage()));
+    usage.count(task, by);
+    if (usage.isEmpty) this.#usage.delete(task.nodeId);
+  }
+}
+
+class Usage implements NodeUsage {
+  nanoCpus = 0;
+  memoryBytes = 0;
+  tasks = 0;
+  readonly serviceTasks = new Map<ServiceId, number>();
+  readonly ports = new Map<string, readonly string[]>();
+  readonly failed = new Map<TaskId, Task>();
+
+  get isEmpty(): boolean {
+    return this.tasks === 0 && this.failed.size === 0;
+  }
+
+  count(task: Task, by: 1 | -1): void {
+    const { state } = task.status;
+    if (isAssigned(state)) {
+      this.#countAssigned(task, by);
+    } else if (state === 'failed' || state === 'rejected') {
+      if (by === 1) this.failed.set(task.id, task);
+      else this.failed.delete(task.id);
+    }
+  }
+
+  #countAssigned(task: Task, by: 1 | -1): void {
+    const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
+    this.nanoCpus += by * nanoCpus;
+    this.memoryBytes += by * memoryBytes;
+    this.tasks += by;
+    const own = (this.serviceTasks.get(task.serviceId) ?? 0) + by;
+    if (own === 0) this.serviceTasks.delete(task.serviceId);
+    else this.serviceTasks.set(task.serviceId, own);
+    for (const port of hostPortsOf(task)) {
+      if (by === 1) markPortUsed(this.ports, port);
+      else releasePort(this.ports, port);
+    }
+  }
+}
