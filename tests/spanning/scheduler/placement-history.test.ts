@@ -40,7 +40,7 @@ const records: fc.Arbitrary<Task> = fc
       ...(node === undefined ? {} : { node }),
       desired: desired as 'running',
       createdAt: attempt,
-      status: { state: (node === undefined ? 'pending' : state), at },
+      status: { state: node === undefined ? 'pending' : state, at },
     }),
   );
 
