@@ -15,6 +15,8 @@ import { AppError } from '../../manager/common/base/errors.js';
 import { replaceFile } from '../../manager/common/pki/pki-files.js';
 import { withFileLock } from '../inventory/file-lock.js';
 import { readPassphrase } from './passphrase.js';
+import type { RootPass, RootRotation } from './root-rotation.js';
+import { enterPass, finishRotation, readRotation, trustedRoots } from './root-rotation.js';
 import { isProtectedKey, protectKey, unprotectKey } from './protected-key.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
@@ -29,6 +31,8 @@ export const clusterAuthorityDays = 1825;
 /** The user's CA, created on first use. */
 export interface UserAuthority {
   readonly cert: string;
+  /** CA certificates that machines trust: also the other one while the root CA is replaced. */
+  readonly trust: string;
   /** The user's name in certificates. */
   readonly user: string;
   /**
@@ -42,7 +46,9 @@ export interface UserAuthority {
 export type AskPassphrase = () => Promise<string>;
 
 /** The CA as stored; the key may be encrypted. */
-type StoredAuthority = KeyPair;
+interface StoredAuthority extends KeyPair {
+  readonly trust: string;
+}
 
 async function readStored(store: MachineStore): Promise<StoredAuthority | undefined> {
   const read = async (file: string): Promise<string> =>
@@ -54,7 +60,11 @@ async function readStored(store: MachineStore): Promise<StoredAuthority | undefi
       read('cert.pem'),
       read('key.pem'),
     ]);
-    return { cert, key };
+    const rotation = await readRotation(store);
+    if (rotation === undefined) return { cert, key, trust: cert };
+    const trust = trustedRoots(rotation);
+    if (rotation.pass === 'trust') return { cert: rotation.old, key, trust };
+    return { cert: rotation.next, key: rotation.nextKey, trust };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -70,25 +80,34 @@ export function localUserName(): string {
   }
 }
 
+async function createRoot(key: string, now: Date): Promise<string> {
+  const user = localUserName();
+  const subject = {
+    commonName: `shoal authority of ${user}`,
+    organizationalUnit: userAuthorityUnit,
+    organization: user,
+  };
+  return createAuthority({
+    key,
+    subject,
+    validity: validityFor(now, authorityDays),
+    pathLength: 1,
+  });
+}
+
 /** Writes keys before certificates, so that an interrupted run is completed, not used. */
 async function createFiles(store: MachineStore, now: Date): Promise<StoredAuthority> {
   const user = localUserName();
   const write = async (file: string, text: string, mode: number): Promise<void> =>
     writeFileAtomic(join(store.certsFolder, file), text, mode);
   const [key, clientKey] = await Promise.all([createPrivateKey(), createPrivateKey()]);
-  const subject = {
-    commonName: `shoal authority of ${user}`,
-    organizationalUnit: userAuthorityUnit,
-    organization: user,
-  };
-  const validity = validityFor(now, authorityDays);
-  const cert = await createAuthority({ key, subject, validity, pathLength: 1 });
+  const cert = await createRoot(key, now);
   const client = await signClient({ cert, key }, { key: clientKey, user, now });
   await write('ca-key.pem', key, 0o600);
   await write('key.pem', clientKey, 0o600);
   await write('cert.pem', client, 0o644);
   await write('ca.pem', cert, 0o644);
-  return { cert, key };
+  return { cert, key, trust: cert };
 }
 
 /** How much of its life the user's client certificate has left. */
@@ -135,9 +154,9 @@ function lockedAuthority(
   stored: StoredAuthority,
   options: { readonly now: Date; readonly ask: AskPassphrase },
 ): UserAuthority {
-  const { cert, key } = stored;
+  const { cert, key, trust } = stored;
   const open = async (): Promise<KeyPair> => {
-    if (!isProtectedKey(key)) return stored;
+    if (!isProtectedKey(key)) return { cert, key };
     const pair = { cert, key: unprotectKey(key, await options.ask()) };
     if ((await clientState(store, options.now)) !== 'valid') {
       await locked(store, () => renewClient(store, pair, options.now));
@@ -149,7 +168,7 @@ function lockedAuthority(
     opened ??= open();
     return opened;
   };
-  return { cert, user: localUserName(), unlock };
+  return { cert, trust, user: localUserName(), unlock };
 }
 
 /**
@@ -186,6 +205,12 @@ async function changeKey(
 ): Promise<void> {
   await locked(store, async () => {
     const stored = await readStored(store);
+    if ((await readRotation(store)) !== undefined) {
+      throw new AppError(
+        'conflict',
+        'CA key: the root CA is being replaced; finish it with "shoal ca rotate --root" first',
+      );
+    }
     if (stored === undefined) {
       throw new AppError(
         'not-found',
@@ -219,4 +244,68 @@ export async function unprotectAuthority(store: MachineStore, ask: AskPassphrase
     if (isProtectedKey(key)) return unprotectKey(key, await ask());
     throw new AppError('conflict', 'CA key: has no passphrase');
   });
+}
+
+/**
+ * Begins to replace the root CA, or returns the replacement in progress. The next key gets the
+ * passphrase of the old one.
+ */
+export async function beginRootRotation(
+  store: MachineStore,
+  now: Date,
+  ask: AskPassphrase = () => readPassphrase('unlock'),
+): Promise<RootRotation> {
+  await loadUserAuthority(store, now, ask);
+  return locked(store, async () => {
+    const current = await readRotation(store);
+    if (current !== undefined) return current;
+    const [old, oldKey] = await Promise.all(
+      ['ca.pem', 'ca-key.pem'].map((file) => readFile(join(store.certsFolder, file), 'utf8')),
+    );
+    if (old === undefined || oldKey === undefined) throw new AppError('internal', 'no root CA');
+    const key = await createPrivateKey();
+    const rotation: RootRotation = {
+      pass: 'trust',
+      old,
+      next: await createRoot(key, now),
+      nextKey: isProtectedKey(oldKey) ? await protectLike(oldKey, key, ask) : key,
+    };
+    await enterPass(store, rotation);
+    return rotation;
+  });
+}
+
+async function protectLike(oldKey: string, key: string, ask: AskPassphrase): Promise<string> {
+  const passphrase = await ask();
+  unprotectKey(oldKey, passphrase);
+  return protectKey(key, passphrase);
+}
+
+/** Enters a pass of the replacement. */
+export async function enterRootPass(
+  store: MachineStore,
+  rotation: RootRotation,
+  pass: RootPass,
+): Promise<RootRotation> {
+  const entered = { ...rotation, pass };
+  await locked(store, () => enterPass(store, entered));
+  return entered;
+}
+
+/** Signs the user's certificate with the current root, if another one has signed it. */
+export async function adoptRoot(
+  store: MachineStore,
+  authority: UserAuthority,
+  now: Date,
+): Promise<void> {
+  await locked(store, async () => {
+    const client = new X509Certificate(await readFile(join(store.certsFolder, 'cert.pem')));
+    if (client.verify(new X509Certificate(authority.cert).publicKey)) return;
+    await renewClient(store, await authority.unlock(), now);
+  });
+}
+
+/** Ends the replacement: the old root's key is deleted. */
+export async function endRootRotation(store: MachineStore, rotation: RootRotation): Promise<void> {
+  await locked(store, () => finishRotation(store, rotation));
 }

@@ -100,5 +100,5 @@ export async function localCertificates(
       }),
     );
   }
-  await writeFileAtomic(join(folder, 'ca.pem'), authority.cert, 0o644);
+  await writeFileAtomic(join(folder, 'ca.pem'), authority.trust, 0o644);
 }

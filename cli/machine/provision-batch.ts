@@ -90,6 +90,8 @@ export class ProvisionBatch {
   #signer: PromiseWithResolvers | undefined;
   #managerMachine: Promise<RemoteMachine> | undefined;
   #signing: Promise<unknown> = Promise.resolve();
+  /** Names of the machines that failed. */
+  readonly failed: string[] = [];
 
   constructor(provisioning: ProvisionContext, progress: ProvisionProgress, options: BatchOptions) {
     this.#provisioning = provisioning;
@@ -167,6 +169,7 @@ export class ProvisionBatch {
       return engine;
     } catch (error) {
       row.failed(messageOf(error));
+      this.failed.push(record.Name);
       throw error;
     }
   }
@@ -198,7 +201,7 @@ export class ProvisionBatch {
         record,
         membership: cluster === undefined ? undefined : membershipOf(record, cluster, consulFiles),
         user: authority.user,
-        ca: authority.cert,
+        ca: authority.trust,
         engineAnchor: engines.authority.cert,
       },
       authority,

@@ -80,7 +80,7 @@ async function upgradeAgent(
     { path: remotePaths.consulSettings, content: consulSettings(agent, trust), mode: 0o600 },
     {
       path: remotePaths.consulAgentCa,
-      content: trust === 'own' ? files.agentCa : files.agentCa + authority.cert,
+      content: trust === 'own' ? files.agentCa : files.agentCa + authority.trust,
       mode: 0o644,
     },
     { path: remotePaths.consulUnit, content: consulUnit, mode: 0o644 },

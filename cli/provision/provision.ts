@@ -132,7 +132,7 @@ async function configure(
   const now = new Date();
   const orders = planCertificates({
     wanted: desiredCertificates(want),
-    seen: readCertificates(facts.certificates, want.ca, input.consulAuthority?.cert),
+    seen: readCertificates(facts.certificates, input.authority.cert, input.consulAuthority?.cert),
     keys: facts.keys,
     nowMs: now.getTime(),
     renew: input.renew,

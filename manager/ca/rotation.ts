@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { certificatesOf } from '../common/pki/pki-peer.js';
 import { AppError } from '../common/base/errors.js';
 import { readFileIfExists } from '../common/base/files.js';
 import type { CaMember, CaStatus, CaRotation } from '../common/protocol/security.js';
@@ -197,7 +198,7 @@ export class AuthorityRotation {
     if (!next.ca) throw wrong('is not a CA certificate');
     if (next.subject !== new X509Certificate(from.cert).subject)
       throw wrong('has a different subject');
-    if (!next.verify(new X509Certificate(this.#parts.ca).publicKey)) {
+    if (!certificatesOf(this.#parts.ca).some(({ publicKey }) => next.verify(publicKey))) {
       throw wrong('is not signed by the root CA that machines and clients trust');
     }
     if (Date.parse(next.validFrom) > now || Date.parse(next.validTo) <= now) {

@@ -7,6 +7,7 @@ import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { PsRow } from '../helpers/lab/e2e-cluster.js';
 import { E2eCluster, resultOf } from '../helpers/lab/e2e-cluster.js';
+import { checkTeamDay } from '../helpers/lab/team-day.js';
 
 /*
  * Three machines, each with a manager and a Consul server. Containers must not notice what happens
@@ -100,6 +101,10 @@ managersTest('every manager accepts commands for the cluster', async (t) => {
     t.is(result.code, 0, result.stderr);
   }
   t.deepEqual(await onMachines(), before);
+});
+
+managersTest("a small team's day", async (t) => {
+  await checkTeamDay(t, cluster);
 });
 
 interface EventLine {

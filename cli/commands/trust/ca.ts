@@ -22,6 +22,7 @@ import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.
 import { parseLifetime } from '../../output/duration.js';
 import { formatList } from '../../output/format.js';
 import { replaceAnchors } from '../../machine/replace-anchors.js';
+import { rotateRoot } from '../../machine/rotate-root.js';
 
 export function caCommand(cli: Cli): Command {
   return new Command('ca')
@@ -77,6 +78,7 @@ function summary(status: CaStatus): readonly string[] {
 }
 
 interface RotateFlags {
+  readonly root?: boolean;
   readonly engines?: boolean;
   readonly force?: boolean;
   readonly timeout: string;
@@ -86,6 +88,7 @@ function rotateCommand(cli: Cli): Command {
   return new Command('rotate')
     .description('Replace the cluster CA without downtime')
     .option('--engines', 'replace the CA that engines trust for their port instead')
+    .option('--root', 'replace the root CA of this computer on all its machines instead')
     .option('--force', 'finish even if members still use the old CA; they lose access')
     .option(
       '--timeout <duration>',
@@ -95,6 +98,10 @@ function rotateCommand(cli: Cli): Command {
     .action(async (flags: RotateFlags) => {
       if (flags.engines === true) {
         await rotateEngines(cli);
+        return;
+      }
+      if (flags.root === true) {
+        await replaceRoot(cli, flags.force === true);
         return;
       }
       const timeoutMs = parseLifetime('--timeout', flags.timeout);
@@ -111,6 +118,22 @@ function rotateCommand(cli: Cli): Command {
       cli.stdout.write(`CA ${short(authority.id)} is active, CA ${short(refused)} is revoked\n`);
       await warnAboutOtherManagers(cli, client);
     });
+}
+
+async function replaceRoot(cli: Cli, force: boolean): Promise<void> {
+  if (cli.options.dryRun === true) return;
+  const { storagePath, progress } = cli.options;
+  const left = await rotateRoot({
+    ...(storagePath === undefined ? {} : { storagePath }),
+    progress,
+    force,
+    say: (line) => cli.stderr.write(`${line}\n`),
+  });
+  cli.stdout.write(
+    left.length === 0
+      ? 'the root CA is replaced\n'
+      : `the root CA is replaced, except on ${left.join(', ')}\n`,
+  );
 }
 
 /** Needs no manager: a stolen certificate is refused by engines even if all managers are down. */

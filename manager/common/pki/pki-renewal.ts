@@ -59,10 +59,12 @@ export function checkRenewed(
     new AppError('internal', `renewed certificate: ${why}; the old one is kept`);
   if (leaf === undefined) throw wrong('contains no certificate');
   if (leaf.subject !== before.subject) throw wrong(`is for ${leaf.subject.replaceAll('\n', ' ')}`);
-  const signers = [...chain.slice(1), new X509Certificate(ca)];
+  // Two roots while the root CA is replaced.
+  const roots = certificatesOf(ca);
   const signed = chain.every((item, index) => {
-    const signer = signers[index];
-    return signer !== undefined && item.verify(signer.publicKey);
+    const signer = chain[index + 1];
+    const signers = signer === undefined ? roots : [signer];
+    return signers.some(({ publicKey }) => item.verify(publicKey));
   });
   if (!signed) throw wrong('is not signed by the cluster CA');
   if (Date.parse(leaf.validFrom) > nowMs || Date.parse(leaf.validTo) <= nowMs) {
