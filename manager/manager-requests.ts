@@ -89,12 +89,12 @@ export class ManagerRequests {
           return leaderMetrics(term);
         },
       },
-      web: this.#webHandler(),
+      web: this.webHandler(),
     };
   }
 
   /** Routes all paths outside our prefix to the Docker API gateway. */
-  #webHandler(): RawHttpHandler<Peer> {
+  webHandler(): RawHttpHandler<Peer> {
     return {
       matches: (path) => !path.startsWith(apiPaths.own) && path !== apiPaths.metrics,
       answer: (request) => this.#web(request),

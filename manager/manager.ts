@@ -11,6 +11,8 @@ import type { KnownManager } from './dispatcher/manager-list.js';
 import type { LivenessTiming } from './dispatcher/nodes/node-liveness.js';
 import type { Probe } from './dispatcher/nodes/probe.js';
 import type { Peer } from './transport/peer.js';
+import type { LocalSocket } from './transport/local-socket.js';
+import { serveLocalSocket } from './transport/local-socket.js';
 import type { TransportServer } from './transport/transport-server.js';
 import { serve } from './transport/transport-server.js';
 import type { PeerCertificateFields, TlsMaterial } from './common/protocol/transport-tls.js';
@@ -53,6 +55,7 @@ export class Manager {
   #server: TransportServer | undefined;
   #term: LeaderTerm | undefined;
   #metrics: MetricsServer | undefined;
+  #socket: LocalSocket | undefined;
   #keyCopy: SealingKeySync | undefined;
 
   constructor(options: ManagerOptions) {
@@ -122,6 +125,7 @@ export class Manager {
           leaderMetrics(this.#term),
         );
       }
+      this.#socket = await this.#listenLocally();
     } catch (error) {
       await this.stop();
       throw error;
@@ -149,6 +153,8 @@ export class Manager {
     await this.#keyCopy?.stop();
     await this.#options.credentials?.stop();
     await this.#metrics?.close();
+    await this.#socket?.close();
+    this.#socket = undefined;
     this.#metrics = undefined;
     if (this.#election === undefined) await term?.stop();
     await this.#election?.stop();
@@ -226,6 +232,15 @@ export class Manager {
   #listen(): Promise<TransportServer> {
     const { settings, tls, log } = this.#options;
     return serve<Peer>({ ...settings.listen, tls, log, ...this.#requests.handlers() });
+  }
+
+  /** Serves this machine's users; root and the socket's group own the cluster. */
+  async #listenLocally(): Promise<LocalSocket | undefined> {
+    const { settings, log } = this.#options;
+    const { dockerSocket: path, clusterId, nodeId } = settings;
+    if (path === undefined) return undefined;
+    const identity: Peer = { clusterId, role: 'client', nodeId: `local socket of ${nodeId}` };
+    return serveLocalSocket({ path, log, identity, web: this.#requests.webHandler() });
   }
 
   #verifyManager(certificate: PeerCertificateFields): void {

@@ -14,6 +14,8 @@ export const remotePaths = {
   workerUnit: '/etc/systemd/system/shoal-worker.service',
   isolateUnit: '/etc/systemd/system/shoal-isolate.service',
   isolateRules: '/etc/shoal/isolate.nft',
+  /** The manager's Docker socket. */
+  dockerSocket: '/run/shoal-manager/docker.sock',
   consulRoot: '/opt/shoal/consul',
   consulSettings: '/etc/shoal/consul/agent.json',
   /** The CA of the cluster's Consul agents, which signs nothing else. */
@@ -34,6 +36,9 @@ export const remotePaths = {
 
 /** System user and group of the manager on a machine. */
 export const managerUser = 'shoal-manager';
+
+/** Group of the users who may use the manager's Docker socket. */
+export const socketGroup = 'shoal';
 
 /** Certificates of a machine and their private keys, which are generated there. */
 export const certificatePaths = {

@@ -47,6 +47,7 @@ export function managerSettings(machine: MachineIdentity, membership: ClusterMem
     listen: { host: '0.0.0.0', port: managerPort },
     advertise: `${bracketIpv6(machine.address)}:${String(managerPort)}`,
     dataDir: `${remotePaths.data}/manager`,
+    dockerSocket: remotePaths.dockerSocket,
     pki: {
       ca: remotePaths.ca,
       ...certificatePaths.manager,

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { managerUser, remotePaths } from '../inventory/remote-paths.js';
+import { managerUser, remotePaths, socketGroup } from '../inventory/remote-paths.js';
 
 /*
  * Directives of systemd.exec(5) that restrict manager and worker. Left out on purpose:
@@ -14,6 +14,7 @@ interface Program {
 
 const pki = dirname(remotePaths.ca);
 const managerData = `${remotePaths.data}/manager`;
+const socketFolder = dirname(remotePaths.dockerSocket);
 const managerConsul = dirname(remotePaths.consulToken);
 
 const restrictions = [
@@ -48,6 +49,11 @@ const ownFiles = [
   `chmod 0640 ${remotePaths.managerSettings}`,
   // systemd unescapes the backslashes once.
   `find ${pki} -maxdepth 1 -type f -links 1 \\\\( -name "manager*" -o -name "intermediate*" \\\\) -exec chown -h ${managerUser}:${managerUser} {} +`,
+  // Files in a folder with the set-group-id bit have its group.
+  `{ getent group ${socketGroup} >/dev/null || groupadd --system ${socketGroup}; }`,
+  `mkdir -p ${socketFolder}`,
+  `chown ${managerUser}:${socketGroup} ${socketFolder}`,
+  `chmod 2750 ${socketFolder}`,
   `if [ -d ${managerConsul} ]; then chown -hR root:${managerUser} ${managerConsul} && chmod -R u=rwX,g=rX,o= ${managerConsul}; fi`,
 ];
 
@@ -68,7 +74,7 @@ export const managerHardening: readonly string[] = [
   'SystemCallFilter=@system-service',
   'SystemCallFilter=~@privileged @resources',
   // Data, and renewed certificates. Before the first start the folder of data is missing.
-  `ReadWritePaths=-${managerData} ${pki}`,
+  `ReadWritePaths=-${managerData} -${socketFolder} ${pki}`,
 ];
 
 /** Capabilities of the worker, each with its reason. */

@@ -304,7 +304,8 @@ esac
 if [ "$1" != keep ] && systemctl is-active --quiet docker.service; then
   systemctl reload docker.service
 fi
-rm -rf /opt/shoal /etc/shoal /var/lib/shoal /run/shoal /usr/local/bin/shoal
+rm -rf /opt/shoal /etc/shoal /var/lib/shoal /run/shoal /run/shoal-manager /usr/local/bin/shoal
 if getent passwd shoal-manager >/dev/null; then userdel shoal-manager || true; fi
 if getent group shoal-manager >/dev/null; then groupdel shoal-manager || true; fi
+if getent group shoal >/dev/null; then groupdel shoal || true; fi
 `;

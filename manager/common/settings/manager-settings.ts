@@ -47,6 +47,8 @@ export interface ManagerSettings {
   readonly advertise: string;
   /** Address for metrics over plain HTTP; not served if absent. */
   readonly metricsListen?: ListenAddress;
+  /** Unix socket of the Docker API, for this machine's users; not served if absent. */
+  readonly dockerSocket?: string;
   readonly dataDir: string;
   /** `consul://host:port[,host:port…][/prefix]`; without it the store is embedded, in `dataDir`. */
   readonly discovery?: string;
@@ -81,6 +83,7 @@ const schema = exactObject<ManagerSettings>({
   listen: listenAddress,
   advertise: nonEmptyString,
   metricsListen: optional(listenAddress),
+  dockerSocket: optional(nonEmptyString),
   dataDir: nonEmptyString,
   discovery: optional(nonEmptyString),
   consul: optional(

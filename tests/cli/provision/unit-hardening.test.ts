@@ -16,6 +16,11 @@ test('the manager has a user, no capability and a filter of system calls', (t) =
     t.true(managerHardening.includes(line), `${line} is missing`);
 });
 
+test("the manager's Docker socket belongs to a group of its own", (t) => {
+  const prepare = managerHardening.find((line) => line.startsWith('ExecStartPre='));
+  t.regex(prepare ?? '', /chown shoal-manager:shoal \/run\/shoal-manager && chmod 2750/u);
+});
+
 test('the unit gives the reason of every capability of the worker', (t) => {
   const granted = installed.find((line) => line.startsWith('CapabilityBoundingSet='));
   const names = granted?.split('=')[1]?.split(' ') ?? [];
