@@ -38,14 +38,15 @@ function keyOf(passphrase: string, salt: Buffer, n: number): Promise<Buffer> {
   return deriveKey(passphrase.normalize('NFC'), salt, 32, { N: n, r: blockSize, p: 1, maxmem });
 }
 
+/** Throws `invalid` for a passphrase that is too short to seal a file with. */
+export function requirePassphrase(passphrase: string): void {
+  if (passphrase.length >= minPassphrase) return;
+  throw new AppError('invalid', `passphrase: too short; use at least ${minPassphrase} characters`);
+}
+
 /** Encrypts a text with a passphrase: scrypt and AES-256-GCM. Throws `invalid` if it is too short. */
 export async function sealText(text: string, passphrase: string): Promise<string> {
-  if (passphrase.length < minPassphrase) {
-    throw new AppError(
-      'invalid',
-      `passphrase: too short; use at least ${minPassphrase} characters`,
-    );
-  }
+  requirePassphrase(passphrase);
   const [salt, iv] = [randomBytes(16), randomBytes(12)];
   const cipher = createCipheriv('aes-256-gcm', await keyOf(passphrase, salt, cost), iv);
   const data = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);

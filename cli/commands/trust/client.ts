@@ -10,6 +10,7 @@ import { forEachName } from '../../arguments/each.js';
 import type { Cli } from '../../cli.js';
 import { readSecret } from '../../output/secret-input.js';
 import { writeClientFile } from '../../client/client-file.js';
+import { requirePassphrase } from '../../client/sealed-file.js';
 import { findCluster } from '../../inventory/context.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
@@ -55,6 +56,8 @@ async function writeFileOf(
   );
   if (exists) throw new AppError('conflict', `file ${path}: already exists; use --output`);
   const passphrase = await readSecret(cli, flags.passphraseFile, '--passphrase-file');
+  // Before the certificate is issued: a client without a file would be of no use.
+  requirePassphrase(passphrase);
   const { storagePath: home, cluster: clusterFlag } = cli.options;
   const context = await findCluster({ home, clusterFlag, env: cli.env });
   const store = new MachineStore(resolveStoreFolder(home, cli.env));
