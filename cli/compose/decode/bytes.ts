@@ -11,7 +11,7 @@ export function parseBytes(text: string): bigint | undefined {
   const suffix = (match?.[2] ?? '').toLowerCase();
   if (suffix !== '' && suffix !== 'b' && !/^[kmgtp](b|ib)?$/.test(suffix)) return undefined;
   const bytes = Number(number.replaceAll('_', '')) * 1024 ** (powers[suffix.charAt(0)] ?? 0);
-  if (Number.isNaN(bytes)) return undefined;
+  // False for NaN too, such as of `1.2.3`.
   return bytes < 2 ** 63 ? BigInt(Math.trunc(bytes)) : undefined;
 }
 

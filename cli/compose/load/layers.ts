@@ -236,12 +236,11 @@ function resolveEnvironmentLists(tree: TreeMap, lookup: Lookup): void {
   if (!isMap(services)) return;
   for (const service of Object.values(services)) {
     const list = isMap(service) ? service.environment : undefined;
-    if (!isList(list ?? null)) continue;
-    const items = list as Tree[];
-    items.forEach((item, index) => {
+    if (!isList(list)) continue;
+    list.forEach((item, index) => {
       if (typeof item !== 'string') return;
       const value = lookup(item);
-      if (value !== undefined) items[index] = `${item}=${value}`;
+      if (value !== undefined) list[index] = `${item}=${value}`;
     });
   }
 }

@@ -18,9 +18,9 @@ import { below, mutate, pick, randomBytes } from '../mutate.js';
 import type { Campaign, FuzzTarget } from '../target.js';
 
 const clusterId = 'c1';
-const maxConnections = 12;
+const maxConnections = 48;
 /** Longest life of a hostile connection, ms. */
-const connectionMs = 2_000;
+const connectionMs = 700;
 
 /** The HTTP server of a whole manager: the Docker Engine API and the calls of `shoal`. */
 export const target: FuzzTarget = {

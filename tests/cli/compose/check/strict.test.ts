@@ -74,3 +74,41 @@ test('an exposed port that is none is a warning with its place', (t) => {
   t.regex(warnings[0] ?? '', /services\.a\.expose\.1: "x" is not a port/u);
   t.regex(warnings[1] ?? '', /services\.a\.expose\.3: "123456" is not a port/u);
 });
+
+test('counts fit in a signed 32-bit integer', (t) => {
+  const attempts = (count: string): string =>
+    refusal(t, `deploy: {restart_policy: {condition: any, max_attempts: ${count}}}`);
+  t.is(attempts('0'), '');
+  t.is(attempts('2147483647'), '');
+  t.regex(
+    attempts('2147483648'),
+    /max_attempts: 2147483648 is out of range; use 0 to 2147483647$/u,
+  );
+  t.regex(refusal(t, 'scale: -1'), /services\.a\.scale: /u);
+});
+
+test('a published port is a port or a range of ports', (t) => {
+  const published = (text: string): string =>
+    refusal(t, `ports: [{target: 80, published: "${text}"}]`);
+  for (const text of ['', '0', '65535', '80-80', '80-90', '65534-65535']) t.is(published(text), '');
+  for (const text of ['65536', '90-80', '80-65536', '90000-80000', 'x', '1-2-3']) {
+    t.regex(
+      published(text),
+      /services\.a\.ports\.0\.published: ".*" is not a port or a range of ports; use 0 to 65535$/u,
+      `port ${text}`,
+    );
+  }
+});
+
+test('a host port is published once for each address and protocol', (t) => {
+  const both = (a: string, b: string): string =>
+    refusal(t, `ports: [{target: 80, ${a}}, {target: 81, ${b}}]`);
+  t.regex(
+    both('published: "8080"', 'published: "8080"'),
+    /is already published by ports\.0; remove/u,
+  );
+  t.is(both('published: "8080"', 'published: "8080", protocol: udp'), '');
+  t.is(both('published: "8080", host_ip: 127.0.0.1', 'published: "8080", host_ip: 127.0.0.2'), '');
+  t.is(both('published: "8080-8090"', 'published: "8080-8090"'), '', 'the engine chooses');
+  t.is(both('published: "0"', 'published: "0"'), '');
+});

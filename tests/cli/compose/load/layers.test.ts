@@ -158,3 +158,29 @@ test('paths stay as written if they are not to be resolved', (t) => {
   t.true(isAbsolute(source(true)));
   t.false(isAbsolute(source(false)));
 });
+
+test('a reset in an extended file holds for the service that extends it', (t) => {
+  const { project } = loadFiles(t, {
+    'compose.yaml':
+      'services:\n  a: {extends: {file: b.yaml, service: b}, environment: {B: "2"}}\n',
+    'b.yaml':
+      'services:\n  b: {image: x, command: [c], environment: {A: "1"}}\n---\nservices:\n  b: {command: !reset null}\n',
+  });
+  t.is(project.services.a?.command ?? undefined, undefined);
+  t.deepEqual({ ...project.services.a?.environment }, { A: '1', B: '2' });
+});
+
+test('a chain of extends may have 500 services', (t) => {
+  // Names sort from the end of the chain to its start, so that no service is extended before.
+  const chain = (length: number): string =>
+    `services:\n${Array.from({ length }, (_, at) => {
+      const [name, base] = [at, at + 1].map((each) => `s${String(each).padStart(4, '0')}`);
+      const isLast = at === length - 1;
+      return `  ${name ?? ''}: {${isLast ? 'image: x' : `extends: ${base ?? ''}`}}\n`;
+    }).join('')}`;
+  t.is(refusalOf(t, { 'compose.yaml': chain(500) }), '');
+  t.regex(
+    refusalOf(t, { 'compose.yaml': chain(520) }),
+    /extends chain is longer than 500 services; shorten it$/u,
+  );
+});

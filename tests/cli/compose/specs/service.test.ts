@@ -1,5 +1,11 @@
 import test from 'ava';
-import { fileWith, refusalOf, serviceWith, specsOf } from '../../../helpers/compose/load-files.js';
+import {
+  fileWith,
+  loadFiles,
+  refusalOf,
+  serviceWith,
+  specsOf,
+} from '../../../helpers/compose/load-files.js';
 
 test('a service without keys has the defaults of Compose', (t) => {
   const { container, ...task } = serviceWith(t, '').task;
@@ -242,4 +248,34 @@ test('a service has its labels, its endpoint mode and the hash of docker compose
   t.not(serviceWith(t, 'tty: true').configHash, serviceWith(t, '').configHash);
   t.is(serviceWith(t, 'deploy: {endpoint_mode: dnsrr}').endpointMode, 'dnsrr');
   t.is(serviceWith(t, '').endpointMode, 'dnsrr');
+});
+
+test('labels of label files come below those of the service, sorted', (t) => {
+  const { project } = loadFiles(t, {
+    'compose.yaml': fileWith('labels: {b: own, c: own}, label_file: [one, two]'),
+    one: 'a=1\nb=1\n',
+    two: 'a=2\n',
+  });
+  const { a } = project.services;
+  t.deepEqual(Object.entries(a?.labels ?? {}), [
+    ['a', '2'],
+    ['b', 'own'],
+    ['c', 'own'],
+  ]);
+  t.false('label_file' in (a ?? {}));
+  t.regex(
+    refusalOf(t, { 'compose.yaml': fileWith('label_file: gone') }),
+    /services\.a\.label_file\.0: label file .*gone not found; create it or remove it/u,
+  );
+});
+
+test('the hash of docker compose leaves out what changes no container', (t) => {
+  const hash = (keys: string): string => serviceWith(t, keys).configHash;
+  const own = hash('');
+  for (const same of ['scale: 2', 'pull_policy: always', 'build: {context: .}', 'profiles: []'])
+    t.is(hash(same), own);
+  const deployed = hash('deploy: {labels: {a: b}}');
+  t.not(deployed, own);
+  t.is(hash('deploy: {labels: {a: b}, replicas: 3}'), deployed);
+  t.not(hash('deploy: {labels: {a: c}}'), deployed);
 });
