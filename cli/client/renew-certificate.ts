@@ -10,7 +10,7 @@ import type { ClusterContext } from '../inventory/context.js';
 import { withFileLock } from '../inventory/file-lock.js';
 import type { ControlClient } from './client.js';
 
-export interface RenewalOptions {
+export interface ClientRenewal {
   readonly nowMs: number;
   /** Prints one line. */
   readonly warn: (line: string) => void;
@@ -34,7 +34,7 @@ export function isRenewable(cert: string, nowMs: number): boolean {
  */
 export async function renewCertificate(
   context: ClusterContext,
-  options: RenewalOptions,
+  options: ClientRenewal,
 ): Promise<void> {
   const { client, certPath } = context;
   if (client === undefined) return;
@@ -62,7 +62,7 @@ export async function renewCertificate(
 async function renew(
   client: string,
   { caPath, certPath, keyPath }: ClusterContext,
-  { nowMs, connect }: RenewalOptions,
+  { nowMs, connect }: ClientRenewal,
 ): Promise<void> {
   const paths = { cert: certPath, key: keyPath };
   const ca = await readFile(caPath, 'utf8');

@@ -22,13 +22,19 @@ export const examples: Readonly<
     ['shoal build --print | docker buildx bake -f - --push', 'build with buildx on this computer'],
   ],
   ca: [['shoal ca status', 'the cluster CA and the certificates of its members']],
-  'ca rotate': [['shoal ca rotate', 'replace the cluster CA without downtime']],
+  'ca protect': [['shoal ca protect', 'encrypt the key of the root CA; asks for a passphrase']],
+  'ca rotate': [
+    ['shoal ca rotate', 'replace the cluster CA without downtime'],
+    ['shoal ca rotate --engines', 'engines refuse every copied certificate'],
+    ['shoal ca rotate --root', 'replace the root CA on all machines'],
+  ],
   'ca rotate-key': [['shoal ca rotate-key', 're-encrypt secrets after cluster.key has leaked']],
   'ca revoke': [['shoal ca revoke old/cert.pem', 'revoke the certificate of a lost computer']],
   'ca set': [
     ['shoal ca set --certificate-lifetime 30d', 'node certificates are valid for 30 days'],
   ],
   'ca status': [['shoal ca status', 'the cluster CA and the certificates of its members']],
+  'ca unprotect': [['shoal ca unprotect', 'store the key of the root CA without a passphrase']],
   client: [['shoal client ls', 'the clients and their rights']],
   'client create': [
     [
@@ -159,6 +165,7 @@ export const examples: Readonly<
   'machine scp': [['shoal machine scp -r alpha:/var/log ./logs', 'copy a folder from alpha']],
   'machine provision': [
     ['shoal machine provision alpha', 'update alpha after an upgrade of shoal'],
+    ['shoal machine provision --no-engine-port alpha', 'close port 2376 of its engine'],
   ],
   'machine regenerate-certs': [
     ['shoal machine regenerate-certs -f alpha', 'renew its certificates without asking'],
