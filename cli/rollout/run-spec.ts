@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { ContainerSpec, MountSpec } from '../../manager/common/model/container.js';
-import { oneOffLabel } from '../../manager/common/model/one-off.js';
+import { oneOffLabel } from '../../manager/common/model/compose/one-off.js';
 import type { PortSpec, ServiceSpec } from '../../manager/common/model/service.js';
 import { parsePortSpec } from '../compose/canonical/ports.js';
 import { parseMount } from '../compose/canonical/volumes.js';

@@ -4,7 +4,7 @@ import type { NewId } from '../common/base/random.js';
 import type { NetworkId, VolumeId } from '../common/model/ids.js';
 import type { Network, NetworkSpec, Volume, VolumeSpec } from '../common/model/network.js';
 import { requestsEncryption } from '../common/model/network.js';
-import { isOneOff } from '../common/model/one-off.js';
+import { isOneOff } from '../common/model/compose/one-off.js';
 import { stopsFor } from '../common/model/dependents.js';
 import type { Service } from '../common/model/service.js';
 import { isTerminal } from '../common/model/task-state.js';

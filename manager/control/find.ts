@@ -1,5 +1,5 @@
 import { AppError } from '../common/base/errors.js';
-import { isClientContainer } from '../common/model/compose-container.js';
+import { isClientContainer } from '../common/model/compose/compose-container.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
 import type { PlacedTask } from '../common/model/running-task.js';

@@ -1,6 +1,6 @@
 import { AppError } from '../common/base/errors.js';
 import type { NewId } from '../common/base/random.js';
-import { isClientContainer } from '../common/model/compose-container.js';
+import { isClientContainer } from '../common/model/compose/compose-container.js';
 import { descriptionLabels } from '../common/model/container-labels.js';
 import type { ServiceId } from '../common/model/ids.js';
 import { hasPodLinks, podLinksOf } from '../common/model/pod.js';

@@ -1,4 +1,8 @@
-import { clientSlot, composePlace, isClientContainer } from '../common/model/compose-container.js';
+import {
+  clientSlot,
+  composePlace,
+  isClientContainer,
+} from '../common/model/compose/compose-container.js';
 import type { Service, ServiceSpec } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import type { StoreView, Transaction } from '../store/store.js';

@@ -1,4 +1,4 @@
-import { clientSlot } from '../common/model/compose-container.js';
+import { clientSlot } from '../common/model/compose/compose-container.js';
 import { currentTask, isNodeLost, isShuttingDown, isWanted } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Node } from '../../../manager/common/model/node.js';
-import { isOneOff } from '../../../manager/common/model/one-off.js';
+import { isOneOff } from '../../../manager/common/model/compose/one-off.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';

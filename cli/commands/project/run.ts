@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { isOneOff } from '../../../manager/common/model/one-off.js';
+import { isOneOff } from '../../../manager/common/model/compose/one-off.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal, stateRank } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';

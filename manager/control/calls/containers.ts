@@ -1,6 +1,6 @@
 import { array, optional } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
-import { composePlace } from '../../common/model/compose-container.js';
+import { composePlace } from '../../common/model/compose/compose-container.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { VolumeSpec } from '../../common/model/network.js';
 import type { Service, ServiceSpec } from '../../common/model/service.js';

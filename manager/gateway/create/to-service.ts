@@ -1,6 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
 import { hashOf } from '../../common/base/canonical.js';
-import { composePlace } from '../../common/model/compose-container.js';
+import { composePlace } from '../../common/model/compose/compose-container.js';
 import type {
   ContainerSpec,
   EngineRestart,

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { ServiceOptions } from '../../../fixtures/cluster/build.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { composePlace } from '../../../manager/common/model/compose-container.js';
+import { composePlace } from '../../../manager/common/model/compose/compose-container.js';
 import { releaseService } from '../../../manager/control/release.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
 import { aComposeContainer, restore } from '../../helpers/stores/compose-containers.js';

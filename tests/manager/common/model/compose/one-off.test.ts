@@ -1,6 +1,6 @@
 import test from 'ava';
-import { aService, aTask } from '../../../../fixtures/cluster/build.js';
-import { isOneOff } from '../../../../manager/common/model/one-off.js';
+import { aService, aTask } from '../../../../../fixtures/cluster/build.js';
+import { isOneOff } from '../../../../../manager/common/model/compose/one-off.js';
 
 function serviceWith(labels: Readonly<Record<string, string>>): ReturnType<typeof aService> {
   return aService('web', { task: { container: { labels } } });

@@ -1,5 +1,5 @@
-import type { Service } from './service.js';
-import type { Task } from './task.js';
+import type { Service } from '../service.js';
+import type { Task } from '../task.js';
 
 /** docker compose's label for containers created by `run`: `True` or `False`. */
 export const oneOffLabel = 'com.docker.compose.oneoff';

@@ -1,6 +1,6 @@
-import type { Labels } from './meta.js';
+import type { Labels } from '../meta.js';
 import { oneOffLabel } from './one-off.js';
-import type { Service, ServiceSpec } from './service.js';
+import type { Service, ServiceSpec } from '../service.js';
 
 /** Place of a container in a Compose project, from the labels that docker compose gives it. */
 export interface ComposePlace {

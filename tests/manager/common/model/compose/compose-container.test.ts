@@ -1,7 +1,10 @@
 import test from 'ava';
-import { clientSlot, composePlace } from '../../../../manager/common/model/compose-container.js';
-import { aTaskSpec } from '../../../../fixtures/cluster/build.js';
-import { composeLabels } from '../../../helpers/stores/compose-containers.js';
+import {
+  clientSlot,
+  composePlace,
+} from '../../../../../manager/common/model/compose/compose-container.js';
+import { aTaskSpec } from '../../../../../fixtures/cluster/build.js';
+import { composeLabels } from '../../../../helpers/stores/compose-containers.js';
 
 test('labels of docker compose give project, service, number and hash', (t) => {
   const place = { project: 'demo', service: 'api', number: 3, configHash: 'abc' };
