@@ -127,7 +127,7 @@ machineTest('docker compose runs a project and removes it', async (t) => {
   const scaled = (await docker('ps', '-q', '--no-trunc')).split('\n');
   t.is(scaled.length, 4);
   t.true(before.split('\n').every((id) => scaled.includes(id)));
-  await compose('down', '-v');
+  await cluster.output(['down', '-v'], folder);
   t.is(await docker('ps', '-aq'), '');
   t.is(await docker('network', 'ls', '-q', '--filter', 'name=stock'), '');
   t.is(await docker('volume', 'ls', '-q', '--filter', 'name=stock'), '');
