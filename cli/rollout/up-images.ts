@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/common/base/errors.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
 import type { Task } from '../../manager/common/model/task.js';
 import type { ImageOnNode } from '../../manager/common/protocol/control.js';
@@ -11,6 +11,7 @@ import { sendOnly } from '../client/transfer.js';
 import type { WatchedState } from '../client/watched.js';
 import type { Project, ComposeService } from '../compose/model.js';
 import type { BuiltImage } from './build-services.js';
+import { warn } from '../project/progress-output.js';
 import { runWithLimit } from './run-with-limit.js';
 import type { PullCondition, ImageToPull } from './pull-policy.js';
 import { pullConditionOf, imagesToPull } from './pull-policy.js';
@@ -96,6 +97,43 @@ async function checkPresent(cli: Cli, { client, project, keys }: ImagePreparatio
       `service ${key}: no node has image ${image}; allow pulling with --pull missing`,
     );
   }
+}
+
+/**
+ * Binds the images of the services to the content that nodes have, so that every node runs the same,
+ * and warns of nodes that have another. Returns the images that no node has yet.
+ */
+export async function bindImages(
+  cli: Cli,
+  client: ControlClient,
+  images: readonly string[],
+): Promise<readonly string[]> {
+  const { signal } = cli.interrupts;
+  const missing: string[] = [];
+  const bind = (image: string) => async () => {
+    try {
+      const args = { image, event: 'deployed' } as const;
+      const { isRecorded, problem } = await client.call('image.record', args, { signal });
+      if (problem !== undefined) {
+        warn(cli, `image ${image}: ${problem}; build, pull or load it again to replace them`);
+      } else if (!isRecorded) missing.push(image);
+    } catch (error) {
+      signal.throwIfAborted();
+      warn(cli, `image ${image}: is not bound to one content: ${messageOf(error)}`);
+    }
+  };
+  await runWithLimit(findsAtOnce, images.map(bind));
+  return missing;
+}
+
+/** Images that later containers use as they are now; services that always pull want the newest. */
+export function imagesToBind(project: Project, keys: readonly string[]): readonly string[] {
+  const images = keys.flatMap((key) => {
+    const service = project.services[key];
+    const always = service?.pull_policy === 'always';
+    return service === undefined || always ? [] : [imageOf(project, key, service)];
+  });
+  return [...new Set(images)].sort();
 }
 
 async function servicesToBuild(cli: Cli, of: ImagePreparation): Promise<readonly string[]> {

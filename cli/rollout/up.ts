@@ -15,7 +15,7 @@ import { waitForServices } from './wait-for-services.js';
 import { runForeground } from './foreground.js';
 import { loadFile } from '../project/load-request.js';
 import { warn, withProgress } from '../project/progress-output.js';
-import { prepareImages } from './up-images.js';
+import { bindImages, imagesToBind, prepareImages } from './up-images.js';
 import { takeOver } from './take-over.js';
 import type { UpFlags, UpOptions } from './up-flags.js';
 import { upOptions } from './up-flags.js';
@@ -46,6 +46,8 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
   const keys = wanted.services.map(({ service }) => service);
   const stale = await prepareImages(cli, { client, project, keys, flags, before });
   wanted = { ...wanted, forceRecreate: [...new Set([...wanted.forceRecreate, ...stale])] };
+  const images = flags.dryRun === true ? [] : imagesToBind(project, keys);
+  const missing = await bindImages(cli, client, images);
   const apply = flags.recreate ? wanted : withoutExisting(wanted, before);
   const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
   reportApplied(cli, applied, flags);
@@ -61,6 +63,8 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
       timeoutMs: options.waitMs,
     }),
   );
+  // Their nodes have pulled them meanwhile.
+  await bindImages(cli, client, missing);
   if (options.mode !== 'foreground') return;
   const attached = attachedServices(project, { named: services, started: keys }, flags);
   await foreground(cli, { client, project, keys, attached, before, state, flags, options });

@@ -1,6 +1,13 @@
 import type { NodeId } from '../common/model/ids.js';
 import type { ImageClaim } from '../common/model/image-record.js';
-import { imageKey, isAgreed, isContentReference, withClaim } from '../common/model/image-record.js';
+import {
+  imageKey,
+  isAgreed,
+  isContentReference,
+  recordedId,
+  withClaim,
+} from '../common/model/image-record.js';
+import type { RecordedImage } from '../common/protocol/control.js';
 import type { Transaction } from '../store/store.js';
 import type { ControlOptions } from './context.js';
 import { findImage } from './find-image.js';
@@ -27,21 +34,60 @@ export async function recordImage(context: Context, nodeId: NodeId, image: strin
  */
 export async function recordPull(context: Context, nodeId: NodeId, image: string): Promise<void> {
   if (isContentReference(image)) return;
-  const claims = (await findImage(context, image)).map((each) => ({
-    ...each,
-    nodeId: each.nodeId as NodeId,
-  }));
+  const claims = await claimsOf(context, image);
   const claim = claims.find((each) => each.nodeId === nodeId);
   if (claim === undefined) return;
   const agreed = isAgreed(claims, claim);
   if (!agreed) {
-    const names = claims.map(({ node, id }) => `${node} ${id.slice(0, 19)}`).join(', ');
-    context.log.info(`image ${image}: content differs between nodes: ${names}`);
+    context.log.info(`image ${image}: nodes have different contents: ${namesOf(claims)}`);
   }
   await context.store.update('control', (tx) => {
     if (agreed) putClaim(tx, image, claim);
     else forgetImage(tx, image);
   });
+}
+
+/**
+ * Records the content that a deployment finds on the nodes, for each platform, unless the name has
+ * one. Nodes that have another content are a problem: any of them may be wrong.
+ */
+export async function recordDeployed(context: Context, image: string): Promise<RecordedImage> {
+  if (isContentReference(image)) return { isRecorded: true };
+  const claims = await claimsOf(context, image);
+  const known = context.store.view.get('images', imageKey(image));
+  const record = known?.source === 'client' ? known : undefined;
+  const differing = claims.filter((claim) => {
+    const id = recordedId(record, claim.platform);
+    return id === undefined ? !isAgreed(claims, claim) : id !== claim.id;
+  });
+  if (differing.length > 0) {
+    const problem =
+      record === undefined
+        ? `nodes have different contents: ${namesOf(differing)}`
+        : `other contents than the recorded one are on ${namesOf(differing)}`;
+    return { isRecorded: record !== undefined, problem };
+  }
+  const fresh = claims.filter(({ platform }) => recordedId(record, platform) === undefined);
+  if (fresh.length > 0) {
+    await context.store.update('control', (tx) => {
+      for (const claim of fresh) putClaim(tx, image, claim);
+    });
+  }
+  return { isRecorded: claims.length > 0 || record !== undefined };
+}
+
+type NodeClaim = ImageClaim & { readonly node: string };
+
+async function claimsOf(context: Context, image: string): Promise<readonly NodeClaim[]> {
+  const found = await findImage(context, image);
+  return found.map((each) => ({ ...each, nodeId: each.nodeId as NodeId }));
+}
+
+/** `node-1 (0123456789ab), node-2 (…)`. */
+function namesOf(claims: readonly NodeClaim[]): string {
+  return claims
+    .map(({ node, id }) => `${node} (${id.replace('sha256:', '').slice(0, 12)})`)
+    .join(', ');
 }
 
 /** Removes the record of a name that clients have removed. */

@@ -180,7 +180,7 @@ export const controlResults: ControlResults = {
   'image.find': array(imageOnNode),
   'image.resolve': nonEmptyString,
   'image.remove': strings,
-  'image.record': nothing,
+  'image.record': object<RecordedImage>({ isRecorded: boolean, problem: optional(string) }),
   'task.list': array(task),
   'task.top': processList,
   'task.stat-path': nullable(pathInfo),

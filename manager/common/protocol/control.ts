@@ -91,6 +91,13 @@ export interface ManagerEntry {
   readonly leader: boolean;
 }
 
+export interface RecordedImage {
+  /** Whether the name has a content in the cluster. */
+  readonly isRecorded: boolean;
+  /** Present if nodes have other contents, with their names. */
+  readonly problem?: string;
+}
+
 /**
  * Client calls by name. Errors return as `{kind, message, detail?}` with the HTTP status of the
  * kind.
@@ -116,15 +123,16 @@ export interface ControlCallMap
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
   /**
    * Records which content an image name has in the cluster: that of `node` after an image was `made`
-   * there, the one that all nodes have after it was `pulled`, none after it was `removed`.
+   * there, the one that all nodes have after it was `pulled` or `deployed`, none after it was
+   * `removed`. A deployment changes no record.
    */
   'image.record': {
     args: {
       readonly image: string;
-      readonly event: 'made' | 'pulled' | 'removed';
+      readonly event: 'made' | 'pulled' | 'deployed' | 'removed';
       readonly node?: string;
     };
-    result: null;
+    result: RecordedImage;
   };
   'task.list': {
     args: { readonly project?: string; readonly service?: string; readonly nodeId?: string };

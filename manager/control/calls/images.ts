@@ -1,12 +1,13 @@
 import { oneOf } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
+import { imageKey } from '../../common/model/image-record.js';
 import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 import { findNode } from '../find.js';
 import { findImage } from '../find-image.js';
-import { forgetImage, recordImage, recordPull } from '../record-image.js';
+import { forgetImage, recordDeployed, recordImage, recordPull } from '../record-image.js';
 
 const removeMs = 30_000;
 
@@ -69,15 +70,16 @@ export const imageCalls: Pick<
   'image.record': async (context, value) => {
     const args = new Args('image.record', value);
     const image = args.text('image');
-    const event = args.field('event', oneOf('made', 'pulled', 'removed'));
+    const event = args.field('event', oneOf('made', 'pulled', 'deployed', 'removed'));
     if (event === 'removed') {
       await context.store.update('control', (tx) => {
         forgetImage(tx, image);
       });
-      return null;
+      return { isRecorded: false };
     }
+    if (event === 'deployed') return recordDeployed(context, image);
     const { id } = findNode(context.store.view, args.text('node'));
     await (event === 'made' ? recordImage : recordPull)(context, id, image);
-    return null;
+    return { isRecorded: context.store.view.get('images', imageKey(image)) !== undefined };
   },
 };

@@ -62,6 +62,9 @@ export class FakeCluster implements ControlClient {
     if (answer !== undefined) return answer(args, this);
     const listed = this.#list(name);
     if (listed !== undefined) return listed;
+    if (name === 'image.record') {
+      return { isRecorded: true } as ControlCallMap[Name]['result'];
+    }
     throw new Error(`the test has no answer for ${name}`);
   }
 

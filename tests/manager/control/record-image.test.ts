@@ -2,7 +2,12 @@ import test from 'ava';
 import { aNode } from '../../../fixtures/cluster/build.js';
 import type { ImageId, NodeId } from '../../../manager/common/model/ids.js';
 import type { NodeImage, WorkerCalls } from '../../../manager/common/protocol/worker-calls.js';
-import { forgetImage, recordImage, recordPull } from '../../../manager/control/record-image.js';
+import {
+  forgetImage,
+  recordDeployed,
+  recordImage,
+  recordPull,
+} from '../../../manager/control/record-image.js';
 import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
 import { openTestStore } from '../../helpers/stores/memory-store.js';
 
@@ -61,9 +66,7 @@ test('a pulled image is recorded if all nodes that have it agree', async (t) => 
   claims.set(w2, 'sha256:evil');
   await recordPull(context, w2, 'app');
   t.is(recorded(), undefined);
-  t.deepEqual(lines, [
-    'info: image app: content differs between nodes: w1 sha256:1, w2 sha256:evil',
-  ]);
+  t.deepEqual(lines, ['info: image app: nodes have different contents: w1 (1), w2 (evil)']);
   claims.set(w2, 'sha256:1');
   await recordPull(context, w2, 'app');
   t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' } });
@@ -75,6 +78,38 @@ test('a name that was removed has no content any more', async (t) => {
   await store.update('control', (tx) => {
     forgetImage(tx, 'other');
     forgetImage(tx, 'app:latest');
+  });
+  t.is(recorded(), undefined);
+});
+
+test('a deployment binds an image to the content that all nodes have, and changes no record', async (t) => {
+  const claims = new Map<NodeId, string>();
+  const { context, recorded } = await cluster(claims);
+  t.deepEqual(await recordDeployed(context, 'app'), { isRecorded: false });
+  t.is(recorded(), undefined);
+  claims.set(w1, 'sha256:good');
+  t.deepEqual(await recordDeployed(context, 'app'), { isRecorded: true });
+  claims.set(w2, 'sha256:evil');
+  t.deepEqual(await recordDeployed(context, 'app'), {
+    isRecorded: true,
+    problem: 'other contents than the recorded one are on w2 (evil)',
+  });
+  t.like(recorded(), { contents: { 'linux/amd64': 'sha256:good' }, source: 'client' });
+  claims.delete(w1);
+  claims.delete(w2);
+  t.deepEqual(await recordDeployed(context, 'app'), { isRecorded: true });
+  t.deepEqual(await recordDeployed(context, 'app@sha256:0'), { isRecorded: true });
+});
+
+test('a deployment binds no image that nodes have with different contents', async (t) => {
+  const claims = new Map([
+    [w1, 'sha256:one'],
+    [w2, 'sha256:two'],
+  ]);
+  const { context, recorded } = await cluster(claims);
+  t.deepEqual(await recordDeployed(context, 'app'), {
+    isRecorded: false,
+    problem: 'nodes have different contents: w1 (one), w2 (two)',
   });
   t.is(recorded(), undefined);
 });

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { Project } from '../../../cli/compose/model.js';
+import { imagesToBind } from '../../../cli/rollout/up-images.js';
 import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
 import { runCommand } from '../../helpers/program/run-command.js';
 import { objects } from '../../helpers/fakes/demo-project.js';
@@ -118,4 +120,40 @@ test('config pins images to the digests from their registries', async (t) => {
       web: { image: 'docker.io/library/web:latest@sha256:ab' },
     },
   });
+});
+
+test('up binds an image before its tasks exist, or once they have pulled it', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'compose.yaml'), 'name: demo\nservices: {web: {image: "web:1"}}\n');
+  let asked = 0;
+  const client = new FakeCluster(objects, {
+    'project.apply': () => ({ changes: [], orphans: [] }),
+    'image.find': () => [],
+    'image.record': () => {
+      asked += 1;
+      if (asked === 1) return { isRecorded: false };
+      return { isRecorded: true, problem: 'other contents than the recorded one are on n1 (ab)' };
+    },
+  });
+  const { stderr } = await runCommand(['up', '-d'], { client, cwd, env: { HOME: cwd } });
+  const names = client.calls.map(({ name }) => name);
+  t.deepEqual(
+    names.filter((name) => name === 'image.record' || name === 'project.apply'),
+    ['image.record', 'project.apply', 'image.record'],
+  );
+  t.regex(
+    stderr,
+    /image web:1: other contents than the recorded one are on n1 \(ab\); build, pull or load it again/u,
+  );
+});
+
+test('services that always pull are bound to no content', (t) => {
+  const services = {
+    a: { image: 'x' },
+    b: { image: 'x' },
+    c: { image: 'y', pull_policy: 'always' },
+  };
+  const project = { name: 'demo', services } as unknown as Project;
+  t.deepEqual(imagesToBind(project, ['a', 'b', 'c']), ['x']);
 });
