@@ -18,9 +18,10 @@ import { below, mutate, pick, randomBytes } from '../mutate.js';
 import type { Campaign, FuzzTarget } from '../target.js';
 
 const clusterId = 'c1';
-const maxConnections = 48;
-/** Longest life of a hostile connection, ms. */
-const connectionMs = 700;
+const maxConnections = 12;
+/** Longest handshake, and longest life of a hostile connection after it, ms. */
+const handshakeMs = 20_000;
+const connectionMs = 1_000;
 
 /** The HTTP server of a whole manager: the Docker Engine API and the calls of `shoal`. */
 export const target: FuzzTarget = {
@@ -169,8 +170,10 @@ async function attack(
     });
   });
   socket.on('error', () => undefined);
-  const end = setTimeout(() => socket.destroy(), connectionMs);
+  const late = setTimeout(() => socket.destroy(), handshakeMs);
   await Promise.race([once(socket, 'secureConnect').catch(() => undefined), closed]);
+  clearTimeout(late);
+  const end = setTimeout(() => socket.destroy(), connectionMs);
   if (random() < 0.8) {
     socket.on('data', (chunk: Buffer) => {
       if (chunk.includes('HTTP/1.1')) answered();

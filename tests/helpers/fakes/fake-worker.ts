@@ -111,6 +111,7 @@ export class FakeWorker {
   readonly #options: FakeWorkerOptions;
   readonly #reported = new Map<TaskId, TaskStatus>();
   readonly #heartbeat: NodeJS.Timeout;
+  #hasLeft = false;
   /** Answers a call; null by default. */
   answer: (call: WorkerCall) => unknown = () => null;
   /** Serves a stream. */
@@ -167,6 +168,7 @@ export class FakeWorker {
   }
 
   leave(): void {
+    this.#hasLeft = true;
     clearInterval(this.#heartbeat);
     this.#connection.close();
   }
@@ -245,8 +247,8 @@ export class FakeWorker {
       verifyPeer: isManagerOf(clusterId),
       keepAlive: 'stream',
     }).catch((error: unknown) => {
-      // The client has left, and the manager no longer waits for the stream.
-      if (isNotFound(error)) return undefined;
+      // The client has left, and the manager no longer waits for the stream; or this node has left.
+      if (isNotFound(error) || this.#hasLeft) return undefined;
       throw error;
     });
     if (stream === undefined) return;
