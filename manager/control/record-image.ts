@@ -1,12 +1,12 @@
 import type { NodeId } from '../common/model/ids.js';
-import type { ImageClaim } from '../common/model/image-record.js';
+import type { ImageClaim } from '../common/model/trust/image-record.js';
 import {
   imageKey,
   isAgreed,
   isContentReference,
   recordedId,
   withClaim,
-} from '../common/model/image-record.js';
+} from '../common/model/trust/image-record.js';
 import type { RecordedImage } from '../common/protocol/control.js';
 import type { Transaction } from '../store/store.js';
 import type { ControlOptions } from './context.js';

@@ -9,7 +9,7 @@ import {
   isContentReference,
   recordedId,
   withClaim,
-} from '../common/model/image-record.js';
+} from '../common/model/trust/image-record.js';
 import type { Node } from '../common/model/node.js';
 import { isTerminal } from '../common/model/task-state.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../common/protocol/frames.js';

@@ -14,7 +14,7 @@ import {
 import type { ClientRecord } from '../common/model/trust/client.js';
 import { clientRoles } from '../common/model/trust/client.js';
 import type { ProjectRecord } from '../common/model/trust/project-policy.js';
-import type { ImageRecord } from '../common/model/image-record.js';
+import type { ImageRecord } from '../common/model/trust/image-record.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
 import { meta, projectPolicy, projectQuota } from '../common/protocol/object-decoders.js';

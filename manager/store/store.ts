@@ -3,7 +3,7 @@ import type { ClientRecord } from '../common/model/trust/client.js';
 import type { ProjectUsage } from '../common/model/trust/project-quota.js';
 import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
-import type { ImageRecord } from '../common/model/image-record.js';
+import type { ImageRecord } from '../common/model/trust/image-record.js';
 import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';

@@ -1,7 +1,7 @@
 import { oneOf } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
-import { imageKey } from '../../common/model/image-record.js';
+import { imageKey } from '../../common/model/trust/image-record.js';
 import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';

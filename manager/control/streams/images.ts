@@ -2,7 +2,7 @@ import { requireBuildNetwork } from '../../access/client-access.js';
 import { orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
-import { imageKey, recordedFirst } from '../../common/model/image-record.js';
+import { imageKey, recordedFirst } from '../../common/model/trust/image-record.js';
 import type { Node } from '../../common/model/node.js';
 import { parsePlatform, runsPlatform } from '../../common/model/platform.js';
 import { decodeStreamFrame } from '../../common/protocol/frames.js';

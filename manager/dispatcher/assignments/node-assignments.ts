@@ -1,5 +1,5 @@
 import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
-import { imageKey, recordedId } from '../../common/model/image-record.js';
+import { imageKey, recordedId } from '../../common/model/trust/image-record.js';
 import type { Endpoint, NetworkOnNode, ProjectNames } from '../../common/model/network-view.js';
 import { contentOf } from '../../common/model/secret.js';
 import type { Task } from '../../common/model/task.js';

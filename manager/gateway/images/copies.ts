@@ -1,5 +1,5 @@
 import { AppError } from '../../common/base/errors.js';
-import { imageKey, recordedFirst } from '../../common/model/image-record.js';
+import { imageKey, recordedFirst } from '../../common/model/trust/image-record.js';
 import type { Node } from '../../common/model/node.js';
 import type { NodeImage } from '../../common/protocol/worker-calls.js';
 import type { GatewayContext } from '../context.js';

@@ -15,7 +15,7 @@ import {
   string,
 } from '../../../../manager/common/base/decode.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
-import { imageKey } from '../../../../manager/common/model/image-record.js';
+import { imageKey } from '../../../../manager/common/model/trust/image-record.js';
 
 /*
  * Image archives of other nodes are not trusted: one may hold another image than the announced one,

@@ -1,6 +1,6 @@
 import test from 'ava';
-import type { NodeId } from '../../../../manager/common/model/ids.js';
-import type { ImageRecord } from '../../../../manager/common/model/image-record.js';
+import type { NodeId } from '../../../../../manager/common/model/ids.js';
+import type { ImageRecord } from '../../../../../manager/common/model/trust/image-record.js';
 import {
   imageKey,
   isAgreed,
@@ -8,7 +8,7 @@ import {
   recordedFirst,
   recordedId,
   withClaim,
-} from '../../../../manager/common/model/image-record.js';
+} from '../../../../../manager/common/model/trust/image-record.js';
 
 const nodeId = 'w1' as NodeId;
 const record: ImageRecord = {

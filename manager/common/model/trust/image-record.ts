@@ -1,6 +1,6 @@
-import type { ImageId, NodeId } from './ids.js';
-import type { Meta } from './meta.js';
-import { parsePlatform } from './platform.js';
+import type { ImageId, NodeId } from '../ids.js';
+import type { Meta } from '../meta.js';
+import { parsePlatform } from '../platform.js';
 
 /** The content that an image name has in the whole cluster. Nodes run and copy no other. */
 export interface ImageRecord extends Meta {
