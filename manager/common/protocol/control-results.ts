@@ -20,6 +20,7 @@ import type {
   ImageOnNode,
   ManagerEntry,
   ManagerInfo,
+  RecordedImage,
 } from './control.js';
 import { auditEntry } from './control-messages.js';
 import type {
