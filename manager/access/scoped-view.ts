@@ -78,13 +78,23 @@ export class ScopedView implements StoreView {
   }
 
   servicesOfContainerName(name: string): readonly Service[] {
-    return this.#view
-      .servicesOfContainerName(name)
-      .filter(({ spec }) => this.#projects.has(spec.project));
+    return this.#services(this.#view.servicesOfContainerName(name));
   }
 
   servicesOfProject(project: string): readonly Service[] {
     return this.#projects.has(project) ? this.#view.servicesOfProject(project) : [];
+  }
+
+  dependentsOfService(project: string, service: string): readonly Service[] {
+    return this.#projects.has(project) ? this.#view.dependentsOfService(project, service) : [];
+  }
+
+  globalServices(): readonly Service[] {
+    return this.#services(this.#view.globalServices());
+  }
+
+  servicesWithAddressOn(network: string): readonly Service[] {
+    return this.#services(this.#view.servicesWithAddressOn(network));
   }
 
   usageOfProject(project: string): ReturnType<StoreView['usageOfProject']> {
@@ -158,6 +168,10 @@ export class ScopedView implements StoreView {
     object: Tables[Name] | undefined,
   ): Tables[Name] | undefined {
     return object !== undefined && this.#sees(table, object) ? object : undefined;
+  }
+
+  #services(services: readonly Service[]): readonly Service[] {
+    return services.filter(({ spec }) => this.#projects.has(spec.project));
   }
 
   #tasks(tasks: readonly Task[]): readonly Task[] {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Clock } from '../common/base/clock.js';
 import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
-import type { TaskId } from '../common/model/ids.js';
+import type { NodeId, TaskId } from '../common/model/ids.js';
 import { isWanted } from '../store/slots.js';
 import type { Lease } from '../common/model/network.js';
 import type { Task } from '../common/model/task.js';
@@ -26,8 +26,14 @@ export interface AllocatorOptions {
 
 const resyncMs = 5 * 60_000;
 
-/** Keys of the loop: tasks by id, networks without a subnet, and leases that expire. */
-type AllocatorKey = TaskId | 'networks' | 'expired leases';
+/** Key of the leases of a node, which may expire. */
+type NodeKey = `node/${NodeId}`;
+
+/**
+ * Keys of the loop: tasks by id, the tasks that wait for an address, networks without a subnet, and
+ * leases that expire, of one node or all.
+ */
+type AllocatorKey = TaskId | 'waiting tasks' | 'networks' | 'expired leases' | NodeKey;
 
 /**
  * Allocates VNIs and subnets to networks, addresses to tasks and gateways to nodes, and releases
@@ -40,6 +46,7 @@ export class Allocator {
   /** New tasks without addresses; retried when a lease is released or a network changes. */
   readonly #waiting = new Set<TaskId>();
   readonly #addresses: AddressCursors = new Map();
+  readonly #gateways: AddressCursors = new Map();
   #networks: NetworkCursor | undefined;
 
   constructor(options: AllocatorOptions) {
@@ -72,32 +79,41 @@ export class Allocator {
 
   async #turn(keys: ReadonlySet<AllocatorKey>): Promise<void> {
     const { store, clock } = this.#options;
-    const ids = [...keys].filter(isTaskKey).sort();
-    const sweep = keys.has('expired leases');
-    const expired = sweep ? this.#expired(clock.now()) : [];
-    const isIdle = !ids.some((id) => needsWork(store.view, id)) && !needsNetworks(store.view);
+    const waiting = keys.has('waiting tasks') ? this.#waiting : [];
+    const turn: Turn = {
+      tasks: [...new Set([...[...keys].filter(isTaskKey), ...waiting])].sort(),
+      networks: keys.has('networks'),
+      leases: [...keys].filter(isLeaseKey),
+    };
+    const expired = turn.leases.flatMap((key) => this.#expired(key, clock.now()));
+    const isIdle =
+      !turn.tasks.some((id) => needsWork(store.view, id)) &&
+      !(turn.networks && needsNetworks(store.view));
     if (isIdle && expired.length === 0) return;
     await store.update('allocator', (tx) => {
-      this.#write(tx, ids, sweep);
+      this.#write(tx, turn);
     });
   }
 
-  /** Leases that have expired; schedules the next sweep. */
-  #expired(now: number): readonly Lease[] {
-    const { leases, until } = expiredLeases(this.#options.store.view, now);
+  /** Leases of a key that have expired; schedules the next sweep. */
+  #expired(key: LeaseKey, now: number): readonly Lease[] {
+    const { view } = this.#options.store;
+    const { leases, until } = expiredLeases(view, now, leasesOf(view, key));
     const delayMs = until === undefined ? undefined : Math.max(1, until - now);
-    this.#loop.markAfter('expired leases', delayMs);
+    this.#loop.markAfter(key, delayMs);
     return leases;
   }
 
-  #write(tx: Transaction, ids: readonly TaskId[], sweep: boolean): void {
-    if (sweep) for (const lease of expiredLeases(tx, tx.now).leases) tx.remove('leases', lease.id);
+  #write(tx: Transaction, { tasks: ids, networks, leases }: Turn): void {
+    for (const key of leases)
+      for (const lease of expiredLeases(tx, tx.now, leasesOf(tx, key)).leases)
+        tx.remove('leases', lease.id);
     for (const id of ids) {
       for (const lease of releasableLeases(tx, id, tx.get('tasks', id)))
         tx.remove('leases', lease.id);
     }
     const { randomBelow = randomInt } = this.#options;
-    if (this.#networks !== undefined) allocateNetworks(tx, this.#networks, randomBelow);
+    if (networks && this.#networks !== undefined) allocateNetworks(tx, this.#networks, randomBelow);
     for (const id of ids) this.#allocate(tx, tx.get('tasks', id), id);
   }
 
@@ -108,7 +124,7 @@ export class Allocator {
       if (!attachTask(tx, task, this.#addresses)) this.#waiting.add(id);
     } else if (isAssigned(task.status.state)) {
       if (missingAttachments(task).length > 0) attachLater(tx, task, this.#addresses);
-      leaseGateways(tx, tx.get('tasks', id) ?? task);
+      leaseGateways(tx, tx.get('tasks', id) ?? task, this.#gateways);
     }
   }
 
@@ -117,29 +133,50 @@ export class Allocator {
       case 'tasks':
         return isRelevantChange(change.before, change.after) ? [change.id as TaskId] : [];
       case 'networks':
-        return ['networks', ...this.#waiting];
+        return ['networks', 'waiting tasks'];
       case 'leases':
         return change.after === undefined ? this.#affectedByRelease(change.before) : [];
       case 'nodes':
-        return change.before?.status.state === change.after?.status.state ? [] : ['expired leases'];
+        return change.before?.status.state === change.after?.status.state
+          ? []
+          : [`node/${change.id as NodeId}`];
       default:
         return [];
     }
   }
 
-  #affectedByRelease(lease: Lease | undefined): readonly TaskId[] {
-    if (lease?.holder.kind !== 'gateway') return [...this.#waiting];
+  #affectedByRelease(lease: Lease | undefined): readonly AllocatorKey[] {
+    if (lease?.holder.kind !== 'gateway') return ['waiting tasks'];
     // A node released a gateway; a task may have been placed there at the same time.
     const assigned = this.#options.store.view
-      .list('tasks')
+      .tasksOfNode(lease.holder.nodeId)
       .filter((task) => isAssigned(task.status.state))
       .map(({ id }) => id);
-    return [...this.#waiting, ...assigned];
+    return ['waiting tasks', ...assigned];
   }
 }
 
+type LeaseKey = 'expired leases' | NodeKey;
+
+/** Work of one turn. */
+interface Turn {
+  readonly tasks: readonly TaskId[];
+  readonly networks: boolean;
+  readonly leases: readonly LeaseKey[];
+}
+
+function isLeaseKey(key: AllocatorKey): key is LeaseKey {
+  return key === 'expired leases' || key.startsWith('node/');
+}
+
 function isTaskKey(key: AllocatorKey): key is TaskId {
-  return key !== 'networks' && key !== 'expired leases';
+  return key !== 'networks' && key !== 'waiting tasks' && !isLeaseKey(key);
+}
+
+function leasesOf(view: StoreView, key: LeaseKey): readonly Lease[] {
+  return key === 'expired leases'
+    ? view.list('leases')
+    : view.leasesOfNode(key.slice('node/'.length) as NodeId);
 }
 
 function isNew(task: Task): boolean {

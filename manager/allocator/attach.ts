@@ -194,7 +194,7 @@ export function fixedAddresses(view: StoreView, network: Network): ReadonlySet<I
     const ip = tryParseIp(address);
     if (ip !== undefined) fixed.add(ip);
   }
-  for (const service of view.list('services')) {
+  for (const service of view.servicesWithAddressOn(network.spec.name)) {
     for (const { network: name, ipv4Address } of service.spec.task.networks) {
       const ip = name === network.spec.name ? tryParseIp(ipv4Address ?? '') : undefined;
       if (ip !== undefined) fixed.add(ip);

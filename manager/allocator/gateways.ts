@@ -4,6 +4,7 @@ import type { NetworkId, NodeId } from '../common/model/ids.js';
 import { addressLeaseId } from '../common/model/network.js';
 import type { Task } from '../common/model/task.js';
 import type { StoreView, Transaction } from '../store/store.js';
+import type { AddressCursors } from './attach.js';
 import { fixedAddresses, planOf } from './attach.js';
 import { nextGateway } from './ipam.js';
 
@@ -16,8 +17,11 @@ export function missingGateways(view: StoreView, task: Task): readonly NetworkId
     .filter((networkId) => !hasGateway(view, nodeId, networkId));
 }
 
-/** Leases a gateway address to the task's node in each network of the task. */
-export function leaseGateways(tx: Transaction, task: Task): void {
+/**
+ * Leases a gateway address to the task's node in each network of the task. `cursors` have the
+ * address after the last one leased in each network.
+ */
+export function leaseGateways(tx: Transaction, task: Task, cursors: AddressCursors): void {
   const { nodeId } = task;
   if (nodeId === undefined) return;
   for (const networkId of missingGateways(tx, task)) {
@@ -32,8 +36,9 @@ export function leaseGateways(tx: Transaction, task: Task): void {
     const ip =
       requested !== undefined && !used.has(requested)
         ? requested
-        : nextGateway(planOf(network), used);
+        : nextGateway(planOf(network), used, cursors.get(networkId));
     if (ip === undefined) continue;
+    cursors.set(networkId, ip + 1);
     tx.create('leases', {
       id: addressLeaseId(networkId, formatIp(ip)),
       holder: { kind: 'gateway', nodeId, networkId },

@@ -114,13 +114,14 @@ export function nextAddress(range: AddressRange, used: AddressUse, from: Ip): Ip
 }
 
 /**
- * Returns a free gateway address: reserved ones from the first up, then from the top of the subnet
- * down.
+ * Returns a free gateway address: a reserved one, from `from` up and then from the first, else from
+ * the top of the subnet down.
  */
-export function nextGateway(plan: AddressPlan, used: AddressUse): Ip | undefined {
+export function nextGateway(plan: AddressPlan, used: AddressUse, from?: Ip): Ip | undefined {
   const { first, last } = plan.hosts;
-  for (let ip = first; ip < first + plan.gateways && ip <= last; ip += 1)
-    if (!used.has(ip)) return ip;
+  const reserved = { first, last: Math.min(last, first + plan.gateways - 1) };
+  const ip = nextAddress(reserved, used, from ?? first);
+  if (ip !== undefined) return ip;
   for (let ip = last; ip >= first + plan.gateways; ip -= 1) if (!used.has(ip)) return ip;
   return undefined;
 }

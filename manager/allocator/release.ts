@@ -50,14 +50,18 @@ function isAdoptable(view: StoreView, task: Task): boolean {
   return isWanted(task) || view.get('services', task.serviceId)?.spec.halted === true;
 }
 
-/** Leases of removed nodes and tasks, and expired fences. `until`: end of the next fence, ms. */
+/**
+ * Leases among `all` of removed nodes and tasks, and expired fences. `until`: end of the next fence,
+ * ms.
+ */
 export function expiredLeases(
   view: StoreView,
   now: number,
+  all: readonly Lease[],
 ): { readonly leases: readonly Lease[]; readonly until: number | undefined } {
   const leases: Lease[] = [];
   let until: number | undefined;
-  for (const lease of view.list('leases')) {
+  for (const lease of all) {
     const end = expiryOf(view, lease);
     if (end === undefined) continue;
     if (end <= now) leases.push(lease);

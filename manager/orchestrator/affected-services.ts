@@ -82,7 +82,7 @@ function mayFreeQuota(before: Task | undefined, after: Task | undefined): boolea
 /** Services that wait for this one or share its namespaces or volumes. */
 function dependentsOf(view: StoreView, project: string, name: string): readonly ServiceId[] {
   return view
-    .servicesOfProject(project)
+    .dependentsOfService(project, name)
     .filter(({ spec, dependenciesMet }) => {
       const isFollower = podLinksOf(spec.task.container).some(({ service }) => service === name);
       return (
@@ -116,7 +116,7 @@ function affectedByNode(
       return [serviceId, ...(service === undefined ? [] : awaitingEndOf(view, service))];
     }),
     ...view.tasksOfNode(node.id).flatMap(({ project }) => view.servicesOverQuota(project)),
-    ...view.list('services').flatMap(({ id, spec }) => (spec.mode.kind === 'global' ? [id] : [])),
+    ...view.globalServices().map(({ id }) => id),
     unusedNetworksKey,
   ];
 }

@@ -63,8 +63,15 @@ function rollbackBlocker(
     : { rollbackBlocker: `${missing.kind} ${missing.name} no longer exists` };
 }
 
+/** Nodes by the store's list of them, which is another one after each change of a node. */
+const nodeMaps = new WeakMap<readonly Node[], ReadonlyMap<NodeId, Node>>();
+
 export function nodesById(view: StoreView): ReadonlyMap<NodeId, Node> {
-  return new Map(view.list('nodes').map((node) => [node.id, node]));
+  const nodes = view.list('nodes');
+  let byId = nodeMaps.get(nodes);
+  if (byId === undefined)
+    nodeMaps.set(nodes, (byId = new Map(nodes.map((node) => [node.id, node]))));
+  return byId;
 }
 
 function siblingOf(view: StoreView, service: Service, key: string): DependencyState | undefined {
@@ -109,7 +116,7 @@ function servingTask(tasks: readonly Task[], nodes: ServiceSnapshot['nodes']): T
 
 function hasFollowers(view: StoreView, { id, spec: { project, service } }: Service): boolean {
   return view
-    .servicesOfProject(project)
+    .dependentsOfService(project, service)
     .some(
       (other) =>
         other.id !== id &&

@@ -1,7 +1,7 @@
 import type { NodeId, TaskId, VolumeId } from '../common/model/ids.js';
 import { hasPodLinks } from '../common/model/pod.js';
 import type { PortSpec } from '../common/model/service.js';
-import { isWanted } from '../store/slots.js';
+import { isPlaceable } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import type { Demand } from './demand.js';
 import { demandOf } from './demand.js';
@@ -48,7 +48,7 @@ export type Decision = PlacementDecision | Postponement;
  * and then cost O(log nodes) each. Deterministic: the order of the nodes does not matter.
  */
 export function decide(input: SchedulerInput): readonly Decision[] {
-  const pending = [...input.placement.pendingTasks()].sort(bySchedulingOrder);
+  const pending = [...input.placement.placeableTasks()].sort(bySchedulingOrder);
   if (pending.length === 0) return [];
   const set = new NodeSet(input);
   const run: DecisionContext = {
@@ -75,11 +75,6 @@ function placePod(
     .flatMap((task) => set.pendingFollowersOf(task))
     .filter((task) => isPlaceable(task) && !decided.has(task.id) && set.areLeadersPlaced(task));
   return [...decisions, ...followers.flatMap((task) => placePod([task], run, decided))];
-}
-
-/** Whether a task waits for a node, is still wanted and has quota. */
-export function isPlaceable(task: Task): boolean {
-  return task.status.state === 'pending' && isWanted(task) && task.overQuota === undefined;
 }
 
 interface DecisionContext {

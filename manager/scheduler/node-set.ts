@@ -4,7 +4,7 @@ import type { Node } from '../common/model/node.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
-import type { NodeUsage, PlacementView } from '../store/placement-index.js';
+import type { NodeLoad, PlacementView } from '../store/placement-index.js';
 import { isUnplaced } from '../store/placement-index.js';
 import { byNewest, currentTask, isWanted, wasRejected } from '../store/slots.js';
 import type { HostPort, UsedPorts } from '../store/used-ports.js';
@@ -48,7 +48,7 @@ export class NodeSet {
     this.#placement = placement;
     this.#volumeByName = volumeByName;
     this.candidates = sortedByName(nodes).map((node) =>
-      candidateOf(node, placement.usageOfNode(node.id), now),
+      candidateOf(node, placement.loadOfNode(node.id), now),
     );
     this.#byId = new Map(this.candidates.map((candidate) => [candidate.node.id, candidate]));
   }
@@ -189,7 +189,7 @@ interface OwnMaps {
   readonly ports: Map<string, readonly string[]>;
 }
 
-const noUsage: NodeUsage = {
+const noUsage: NodeLoad = {
   ...{ nanoCpus: 0, memoryBytes: 0, tasks: 0 },
   ...{ serviceTasks: new Map(), ports: new Map(), failed: new Map() },
 };
@@ -210,7 +210,7 @@ function candidateOf(node: Node, usage = noUsage, now: number): Candidate {
 }
 
 function recentFailures(
-  failed: NodeUsage['failed'],
+  failed: NodeLoad['failed'],
   now: number,
 ): Pick<Candidate, 'failures' | 'refusals'> {
   if (failed.size === 0) return { failures: 0, refusals: noRefusals };

@@ -6,9 +6,10 @@ import { portLeaseId } from '../common/model/network.js';
 import { hasPodLinks } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
+import { isPlaceable } from '../store/slots.js';
 import type { ClusterStore, Commit, StoreChange, Transaction } from '../store/store.js';
 import type { Decision, PlacementDecision, Postponement } from './decide.js';
-import { decide, isPlaceable } from './decide.js';
+import { decide } from './decide.js';
 import { sameExplanation } from './explain.js';
 import type { SchedulerInput, Strategy } from './snapshot.js';
 

@@ -3,13 +3,13 @@ import { podLinksOf } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned, isTerminal } from '../common/model/task-state.js';
 import { KeyedIndex } from './keyed-index.js';
-import { isWanted } from './slots.js';
+import { isPlaceable, isWanted } from './slots.js';
 import type { UsedPorts } from './used-ports.js';
 import { hostPortsOf, markPortUsed, releasePort } from './used-ports.js';
 import { hasAnonymousVolumes } from './volume-holder.js';
 
 /** Sums over the tasks that a node has, and its ended tasks that failed. */
-export interface NodeUsage {
+export interface NodeLoad {
   /** Reservations. */
   readonly nanoCpus: number;
   readonly memoryBytes: number;
@@ -25,9 +25,9 @@ export interface NodeUsage {
  * them instead of all tasks. Lists are sorted by id.
  */
 export interface PlacementView {
-  /** Wanted tasks without a node to run on. */
-  pendingTasks(): readonly Task[];
-  usageOfNode(id: NodeId): NodeUsage | undefined;
+  /** Tasks to place. */
+  placeableTasks(): readonly Task[];
+  loadOfNode(id: NodeId): NodeLoad | undefined;
   tasksOfSlot(project: string, service: string, slot: number): readonly Task[];
   /** Wanted tasks, not ended, that share namespaces or volumes with the task of a slot. */
   followersOfSlot(project: string, service: string, slot: number): readonly Task[];
@@ -42,7 +42,7 @@ export function isUnplaced({ status }: Task): boolean {
   return status.state === 'new' || status.state === 'pending';
 }
 
-const pendingKey = 'pending';
+const placeableKey = 'placeable';
 
 function serviceKey(project: string, service: string): string {
   return `${project}/${service}`;
@@ -59,9 +59,7 @@ function leadersOf({ spec }: Task): readonly string[] {
 
 export class PlacementIndex implements PlacementView {
   readonly #usage = new Map<NodeId, Usage>();
-  readonly #pending = new KeyedIndex<Task>((task) =>
-    task.status.state === 'pending' && isWanted(task) ? [pendingKey] : [],
-  );
+  readonly #placeable = new KeyedIndex<Task>((task) => (isPlaceable(task) ? [placeableKey] : []));
   readonly #slots = new KeyedIndex<Task>(({ project, service, slot }) => [
     slotKey(project, service, slot),
   ]);
@@ -83,18 +81,18 @@ export class PlacementIndex implements PlacementView {
   change(before: Task | undefined, after: Task | undefined): void {
     if (before !== undefined) this.#count(before, -1);
     if (after !== undefined) this.#count(after, 1);
-    this.#pending.change(before, after);
+    this.#placeable.change(before, after);
     this.#slots.change(before, after);
     this.#followers.change(before, after);
     this.#withVolumes.change(before, after);
     this.#volumeFollowers.change(before, after);
   }
 
-  pendingTasks(): readonly Task[] {
-    return this.#pending.list(pendingKey);
+  placeableTasks(): readonly Task[] {
+    return this.#placeable.list(placeableKey);
   }
 
-  usageOfNode(id: NodeId): NodeUsage | undefined {
+  loadOfNode(id: NodeId): NodeLoad | undefined {
     return this.#usage.get(id);
   }
 
@@ -124,7 +122,7 @@ export class PlacementIndex implements PlacementView {
   }
 }
 
-class Usage implements NodeUsage {
+class Usage implements NodeLoad {
   nanoCpus = 0;
   memoryBytes = 0;
   tasks = 0;

@@ -1,6 +1,7 @@
 import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
+import { globalKey, serviceKeyOf } from './service-indexes.js';
 import type { StoreView, TableName, Tables } from './store.js';
 import { shortContainerId } from './container-id.js';
 import type { TableSet } from './tables.js';
@@ -52,11 +53,11 @@ export class TableView implements StoreView {
   }
 
   servicesOfContainerName(name: string): readonly Service[] {
-    return this.tables.servicesByContainerName.list(name);
+    return this.tables.services.byContainerName.list(name);
   }
 
   servicesOfProject(project: string): readonly Service[] {
-    return this.tables.servicesByProject.list(project);
+    return this.tables.services.byProject.list(project);
   }
 
   usageOfProject(project: string): ReturnType<StoreView['usageOfProject']> {
@@ -66,6 +67,18 @@ export class TableView implements StoreView {
 
   servicesOverQuota(project: string): readonly Service['id'][] {
     return this.tables.projectUsage.waitingServices(project);
+  }
+
+  dependentsOfService(project: string, service: string): readonly Service[] {
+    return this.tables.services.dependents.list(serviceKeyOf(project, service));
+  }
+
+  globalServices(): readonly Service[] {
+    return this.tables.services.global.list(globalKey);
+  }
+
+  servicesWithAddressOn(network: string): readonly Service[] {
+    return this.tables.services.fixedAddresses.list(network);
   }
 
   leasesOfNetwork(id: Tables['networks']['id']): readonly Lease[] {

@@ -27,6 +27,11 @@ export function isWanted(task: Task): boolean {
   return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
 }
 
+/** Whether a task waits for a node, is still wanted and has quota. */
+export function isPlaceable(task: Task): boolean {
+  return task.status.state === 'pending' && isWanted(task) && task.overQuota === undefined;
+}
+
 /** Current task of a slot: the newest wanted one, running or ended. */
 export function currentTask(slotTasks: readonly Task[]): Task | undefined {
   return slotTasks.find(isWanted);

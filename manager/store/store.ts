@@ -105,6 +105,11 @@ export interface StoreView {
   /** Services whose spec gives their container this name. */
   servicesOfContainerName(name: string): readonly Service[];
   servicesOfProject(project: string): readonly Service[];
+  /** Services that wait for this one or share its namespaces or volumes. */
+  dependentsOfService(project: string, service: string): readonly Service[];
+  globalServices(): readonly Service[];
+  /** Services with a fixed address on the network of this name. */
+  servicesWithAddressOn(network: string): readonly Service[];
   /** Usage of a project's tasks and volumes, and of its tasks by node. */
   usageOfProject(project: string): {
     readonly total: ProjectUsage;

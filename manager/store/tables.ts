@@ -5,6 +5,7 @@ import { shortContainerId } from './container-id.js';
 import { KeyedIndex } from './keyed-index.js';
 import { PlacementIndex } from './placement-index.js';
 import { ProjectUsageIndex } from './project-usage.js';
+import { ServiceIndexes } from './service-indexes.js';
 import type { StoreChange, TableName } from './store.js';
 import type { TableObject } from './table-definitions.js';
 import { tableNames, uniqueNameOf } from './table-definitions.js';
@@ -78,11 +79,7 @@ export class TableSet {
     containerId === undefined ? [] : [shortContainerId(containerId)],
   );
   readonly placement = new PlacementIndex();
-  readonly servicesByContainerName = new KeyedIndex<Service>(({ spec }) => {
-    const { containerName } = spec.task.container;
-    return containerName === undefined ? [] : [containerName];
-  });
-  readonly servicesByProject = new KeyedIndex<Service>((service) => [service.spec.project]);
+  readonly services = new ServiceIndexes();
   readonly projectUsage = new ProjectUsageIndex();
   /** Leases by network (addresses), node (ports, gateways, fenced) and task. */
   readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
@@ -129,9 +126,7 @@ export class TableSet {
       this.tasksByContainer.change(from, to);
       this.projectUsage.changeTask(from, to);
     } else if (name === 'services') {
-      const [from, to] = [before as Service | undefined, after as Service | undefined];
-      this.servicesByProject.change(from, to);
-      this.servicesByContainerName.change(from, to);
+      this.services.change(before as Service | undefined, after as Service | undefined);
     } else if (name === 'volumes') {
       this.projectUsage.changeVolume(before as Volume | undefined, after as Volume | undefined);
     } else if (name === 'leases') {

@@ -1,4 +1,4 @@
-import type { Lease, Volume } from '../../manager/common/model/network.js';
+import type { Lease } from '../../manager/common/model/network.js';
 import { isWanted } from '../../manager/store/slots.js';
 import type { Task } from '../../manager/common/model/task.js';
 import type { Actor } from '../../manager/common/model/task-state.js';
@@ -6,7 +6,8 @@ import { isAssigned, isTerminal } from '../../manager/common/model/task-state.js
 import type { StoreBackend } from '../../manager/store/backend.js';
 import type { KvClient } from '../../manager/store/consul/client.js';
 import { isUnknownOutcome } from '../../manager/store/consul/errors.js';
-import type { ClusterStore, Commit, TableName, Tables } from '../../manager/store/store.js';
+import { PlacementIndex } from '../../manager/store/placement-index.js';
+import type { ClusterStore, Commit } from '../../manager/store/store.js';
 import type { StoreOverride } from './broken-store.js';
 import { withOverride, UncheckedStore } from './broken-store.js';
 
@@ -50,7 +51,7 @@ export const mutations: readonly Mutation[] = [
     violation: /has two tasks on one host port/,
     make: () =>
       inRoom('scheduler', (real) =>
-        listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, { ports: [] }) : task)),
+        placing(real, (task) => (isPlaced(task) ? withSpec(task, { ports: [] }) : task)),
       ),
   },
   {
@@ -59,16 +60,19 @@ export const mutations: readonly Mutation[] = [
     firstSeed: 12,
     make: () =>
       inRoom('scheduler', (real) =>
-        listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, nothingReserved) : task)),
+        placing(real, (task) => (isPlaced(task) ? withSpec(task, nothingReserved) : task)),
       ),
   },
   {
     name: 'a scheduler that forgets the nodes of volumes',
     violation: /^\S+ volume .* (is|used) on/,
     make: () =>
-      inRoom('scheduler', (real) =>
-        listing(real, 'volumes', (volume: Volume) => ({ ...volume, nodeIds: [] })),
-      ),
+      inRoom('scheduler', (real) => ({
+        volumeByName: (name) => {
+          const volume = real.volumeByName(name);
+          return volume === undefined ? undefined : { ...volume, nodeIds: [] };
+        },
+      })),
   },
   {
     name: 'a scheduler that forgets anonymous volumes',
@@ -76,7 +80,7 @@ export const mutations: readonly Mutation[] = [
     firstSeed: firstVolumeSeed,
     make: () =>
       inRoom('scheduler', (real) =>
-        listing(real, 'tasks', (task) =>
+        placing(real, (task) =>
           task.nodeId === undefined
             ? task
             : withSpec(task, { container: { ...task.spec.container, mounts: [] } }),
@@ -89,7 +93,7 @@ export const mutations: readonly Mutation[] = [
     firstSeed: 17,
     make: () =>
       inRoom('scheduler', (real) =>
-        listing(real, 'tasks', (task) => withSpec(task, { container: alone(task) })),
+        placing(real, (task) => withSpec(task, { container: alone(task) })),
       ),
   },
   {
@@ -191,18 +195,16 @@ function inRoom(name: Actor, bend: StoreOverride): FaultyParts {
   return { store: (store, room) => (room === name ? withOverride(store, bend) : undefined) };
 }
 
-/** Overrides the list of one table. */
-function listing<Name extends TableName>(
+/** Overrides the facts that placements depend on. */
+function placing(
   real: Parameters<StoreOverride>[0],
-  name: Name,
-  transform: (object: Tables[Name]) => Tables[Name],
+  transform: (task: Task) => Task,
 ): ReturnType<StoreOverride> {
-  const transformAny = transform as unknown as <Listed>(object: Listed) => Listed;
   return {
-    list: (table) => {
-      const objects = real.list(table);
-      const requested: TableName = table;
-      return requested === name ? objects.map((object) => transformAny(object)) : objects;
+    get placement() {
+      const placement = new PlacementIndex();
+      for (const task of real.list('tasks')) placement.change(undefined, transform(task));
+      return placement;
     },
   };
 }

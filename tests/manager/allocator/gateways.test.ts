@@ -1,5 +1,6 @@
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import type { AddressCursors } from '../../../manager/allocator/attach.js';
 import { leaseGateways, missingGateways } from '../../../manager/allocator/gateways.js';
 import type { Network, NetworkSpec } from '../../../manager/common/model/network.js';
 import { addressLeaseId } from '../../../manager/common/model/network.js';
@@ -49,9 +50,10 @@ async function gateways(
   taken: readonly string[] = [],
 ): Promise<readonly string[]> {
   const store = await storeWith(network, taken);
+  const cursors: AddressCursors = new Map();
   for (const task of tasks)
     await store.update('allocator', (tx) => {
-      leaseGateways(tx, task);
+      leaseGateways(tx, task, cursors);
     });
   return store.view
     .list('leases')
@@ -80,7 +82,7 @@ test('gateways are missing until they are leased', async (t) => {
   t.deepEqual(missingGateways(store.view, task), [base.id]);
   t.deepEqual(missingGateways(store.view, placed(1, undefined)), []);
   await store.update('allocator', (tx) => {
-    leaseGateways(tx, task);
+    leaseGateways(tx, task, new Map());
   });
   t.deepEqual(missingGateways(store.view, task), []);
   t.deepEqual(missingGateways(store.view, { ...task, nodeId: 'n2' as NodeId }), [base.id]);

@@ -160,3 +160,14 @@ test('the last free block of the smallest size is used', (t) => {
   const last = chooseSubnet({ subnets: [...all, ...most], nodes: [] });
   t.is(last && formatCidr(last), '10.255.255.0/24');
 });
+
+test('gateways continue after the last one, and return to released ones before the top', (t) => {
+  const plan = planAddresses(parseCidr('10.128.0.0/24'), undefined);
+  const first = parseIp('10.128.0.1');
+  const used = new Set<number>([first, first + 1]);
+  t.is(nextGateway(plan, used, first + 2), first + 2);
+  t.is(nextGateway(plan, used, first + 14), first + 14, 'the last reserved one');
+  t.is(nextGateway(plan, used, first + 15), first + 2, 'beyond the reserved ones');
+  for (let at = 2; at < 15; at += 1) used.add(first + at);
+  t.is(nextGateway(plan, used, first + 2), parseIp('10.128.0.254'));
+});

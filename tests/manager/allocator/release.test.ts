@@ -82,7 +82,7 @@ test('leases of removed tasks and nodes have expired', async (t) => {
     'address/a/1': ofTask,
     'address/a/2': { kind: 'gateway', nodeId: 'gone' as NodeId, networkId: net },
   });
-  const { leases, until } = expiredLeases(view, 0);
+  const { leases, until } = expiredLeases(view, 0, view.list('leases'));
   t.deepEqual(
     leases.map(({ id }) => String(id)),
     ['address/a/1', 'address/a/2'],
@@ -93,7 +93,7 @@ test('leases of removed tasks and nodes have expired', async (t) => {
 test('a gateway stays as long as its node, also while that is down', async (t) => {
   const holder: LeaseHolder = { kind: 'gateway', nodeId: 'n1' as NodeId, networkId: net };
   const { view } = await storeWith({ [address]: holder }, web, [aNode('n1', { state: 'down' })]);
-  t.deepEqual(expiredLeases(view, 1e12), { leases: [], until: undefined });
+  t.deepEqual(expiredLeases(view, 1e12, view.list('leases')), { leases: [], until: undefined });
 });
 
 test('a fence ends half a minute after its node is back, and not while that is away', async (t) => {
@@ -111,7 +111,7 @@ test('a fence ends half a minute after its node is back, and not while that is a
     ],
   );
   const at = (now: number): readonly [number, number | undefined] => {
-    const { leases, until } = expiredLeases(view, now);
+    const { leases, until } = expiredLeases(view, now, view.list('leases'));
     return [leases.length, until];
   };
   t.is(fenceMs, 30_000);

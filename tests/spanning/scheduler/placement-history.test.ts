@@ -33,13 +33,15 @@ const records: fc.Arbitrary<Task> = fc
     state: fc.constantFrom('pending', 'assigned', 'running', 'failed', 'rejected', 'shutdown'),
     desired: fc.constantFrom('running', 'running', 'ready', 'shutdown', 'remove'),
     at: fc.constantFrom(0, 250_000),
+    isOverQuota: fc.boolean(),
   })
-  .map(({ service, slot, attempt, node, state, desired, at }) =>
+  .map(({ service, slot, attempt, node, state, desired, at, isOverQuota }) =>
     aTask(service, slot, {
       id: `${service.spec.service}.${String(slot)}.${String(attempt)}`,
       ...(node === undefined ? {} : { node }),
       desired: desired as 'running',
       createdAt: attempt,
+      ...(node === undefined && isOverQuota ? { overQuota: true } : {}),
       status: { state: node === undefined ? 'pending' : state, at },
     }),
   );
