@@ -9,7 +9,7 @@ import {
   shortageOf,
   usageOf,
 } from '../common/model/trust/project-quota.js';
-import { usesQuota } from '../store/project-usage.js';
+import { usesQuota } from '../store/indexes/project-usage.js';
 import type { StoreView } from '../store/store.js';
 
 function requireQuota(

@@ -4,7 +4,7 @@ import { stopsFor } from '../common/model/dependents.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
-import { usesQuota } from '../store/project-usage.js';
+import { usesQuota } from '../store/indexes/project-usage.js';
 import type { Commit, StoreChange, StoreView } from '../store/store.js';
 
 /** Key of the search for networks that nothing uses; services have their id as key. */

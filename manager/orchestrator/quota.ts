@@ -1,4 +1,4 @@
-import { usesQuota } from '../store/project-usage.js';
+import { usesQuota } from '../store/indexes/project-usage.js';
 import { byNewest, isNodeLost, isWanted } from '../store/slots.js';
 import type { Explanation, Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';

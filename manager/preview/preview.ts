@@ -13,7 +13,7 @@ import type { PlannedStep } from '../common/protocol/project-calls.js';
 import type { PlacementDecision } from '../scheduler/decide.js';
 import { decide } from '../scheduler/decide.js';
 import { sameExplanation } from '../scheduler/explain.js';
-import type { Strategy } from '../scheduler/snapshot.js';
+import type { Strategy } from '../scheduler/input.js';
 import type { StoreBackend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
 import type { ClusterStore, StoreChange, StoreView, Transaction } from '../store/store.js';

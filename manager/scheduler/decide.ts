@@ -8,7 +8,7 @@ import { demandOf } from './demand.js';
 import type { PlacementExplanation } from './explain.js';
 import { explainBlocked, explainPlaced, explainUnplaced } from './explain.js';
 import { FilterPipeline, stillFits } from './filters/pipeline.js';
-import type { HostPort } from '../store/used-ports.js';
+import type { HostPort } from '../store/indexes/used-ports.js';
 import { choosePorts } from './host-ports.js';
 import type { Candidate } from './node-set.js';
 import { NodeSet } from './node-set.js';
@@ -17,7 +17,7 @@ import type { CandidatePoolFactory } from './strategies/pool.js';
 import { spreadOver } from './strategies/preferences.js';
 import { random } from './strategies/random.js';
 import { spread } from './strategies/spread.js';
-import type { SchedulerInput, Strategy } from './snapshot.js';
+import type { SchedulerInput, Strategy } from './input.js';
 import { preferVolumeNode } from './volume-affinity.js';
 
 export interface PlacementDecision {

@@ -5,7 +5,7 @@ import { nodeCount } from './filters/filter.js';
 import type { RefusalCount } from './filters/pipeline.js';
 import { fitsOn } from './filters/pipeline.js';
 import type { Candidate, NodeSet } from './node-set.js';
-import type { Strategy } from './snapshot.js';
+import type { Strategy } from './input.js';
 
 /** An explanation without its time; written only if it differs from the stored one. */
 export type PlacementExplanation = Omit<Explanation, 'at'>;

@@ -1,7 +1,7 @@
 import type { PortSpec } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
-import type { HostPort, UsedPorts } from '../store/used-ports.js';
-import { hostPortOf, isPortFree, markPortUsed, wantedPorts } from '../store/used-ports.js';
+import type { HostPort, UsedPorts } from '../store/indexes/used-ports.js';
+import { hostPortOf, isPortFree, markPortUsed, wantedPorts } from '../store/indexes/used-ports.js';
 
 export type PortChoice =
   /** `spec`: the task's ports, each range narrowed to the chosen port. */

@@ -4,14 +4,14 @@ import type { Node } from '../common/model/node.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
-import type { NodeLoad, PlacementView } from '../store/placement-index.js';
-import { isUnplaced } from '../store/placement-index.js';
+import type { NodeLoad, PlacementView } from '../store/indexes/placement-index.js';
+import { isUnplaced } from '../store/indexes/placement-index.js';
 import { byNewest, currentTask, isWanted, wasRejected } from '../store/slots.js';
-import type { HostPort, UsedPorts } from '../store/used-ports.js';
-import { hostPortsOf, markPortUsed, releasePort } from '../store/used-ports.js';
+import type { HostPort, UsedPorts } from '../store/indexes/used-ports.js';
+import { hostPortsOf, markPortUsed, releasePort } from '../store/indexes/used-ports.js';
 import type { VolumeHolder } from '../store/volume-holder.js';
 import { findVolumeHolder } from '../store/volume-holder.js';
-import type { SchedulerInput } from './snapshot.js';
+import type { SchedulerInput } from './input.js';
 
 /** A node with its free resources; updated as tasks are placed within one decision. */
 export interface Candidate {

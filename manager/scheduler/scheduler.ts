@@ -11,7 +11,7 @@ import type { ClusterStore, Commit, StoreChange, Transaction } from '../store/st
 import type { Decision, PlacementDecision, Postponement } from './decide.js';
 import { decide } from './decide.js';
 import { sameExplanation } from './explain.js';
-import type { SchedulerInput, Strategy } from './snapshot.js';
+import type { SchedulerInput, Strategy } from './input.js';
 
 export interface SchedulerOptions {
   readonly store: ClusterStore;

@@ -1,7 +1,7 @@
 import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
-import { globalKey, serviceKeyOf } from './service-indexes.js';
+import { globalKey, serviceKeyOf } from './indexes/service-indexes.js';
 import type { StoreView, TableName, Tables } from './store.js';
 import { shortContainerId } from './container-id.js';
 import type { TableSet } from './tables.js';

@@ -9,7 +9,7 @@ import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
 import type { Actor } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
-import type { PlacementView } from './placement-index.js';
+import type { PlacementView } from './indexes/placement-index.js';
 import type { AuditRecord, EventRecord, AuditOrigin } from './journal.js';
 import type { Meta } from '../common/model/meta.js';
 

@@ -1,7 +1,7 @@
 import { AppError } from '../common/base/errors.js';
 import type { Task } from '../common/model/task.js';
 import type { Actor } from '../common/model/task-state.js';
-import type { PlacementView } from './placement-index.js';
+import type { PlacementView } from './indexes/placement-index.js';
 import { TableView } from './query.js';
 import type { Draft, StoreChange, TableName, Tables, Transaction } from './store.js';
 import type { TableObject } from './table-definitions.js';

@@ -5,8 +5,8 @@ import { reconcile } from '../../manager/orchestrator/reconcile.js';
 import type { Service } from '../../manager/common/model/service.js';
 import type { Task } from '../../manager/common/model/task.js';
 import { decide } from '../../manager/scheduler/decide.js';
-import type { SchedulerInput, Strategy } from '../../manager/scheduler/snapshot.js';
-import { inputOf } from '../../manager/scheduler/snapshot.js';
+import type { SchedulerInput, Strategy } from '../../manager/scheduler/input.js';
+import { inputOf } from '../helpers/decisions/scheduler-input.js';
 
 /**
  * Measures placement and reconciliation in a very large cluster: `node dist/tests/bench/decide.js`.

@@ -6,7 +6,7 @@ import { isAssigned, isTerminal } from '../../manager/common/model/task-state.js
 import type { StoreBackend } from '../../manager/store/backend.js';
 import type { KvClient } from '../../manager/store/consul/client.js';
 import { isUnknownOutcome } from '../../manager/store/consul/errors.js';
-import { PlacementIndex } from '../../manager/store/placement-index.js';
+import { PlacementIndex } from '../../manager/store/indexes/placement-index.js';
 import type { ClusterStore, Commit } from '../../manager/store/store.js';
 import type { StoreOverride } from './broken-store.js';
 import { withOverride, UncheckedStore } from './broken-store.js';

@@ -3,8 +3,9 @@ import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { MountSpec } from '../../../manager/common/model/container.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { Decision } from '../../../manager/scheduler/decide.js';
-import type { SchedulerInput, SchedulerSnapshot } from '../../../manager/scheduler/snapshot.js';
-import { inputOf } from '../../../manager/scheduler/snapshot.js';
+import type { SchedulerInput } from '../../../manager/scheduler/input.js';
+import type { SchedulerSnapshot } from './scheduler-input.js';
+import { inputOf } from './scheduler-input.js';
 
 export const gib = 2 ** 30;
 

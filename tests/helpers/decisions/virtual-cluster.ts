@@ -6,7 +6,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import { inputOf } from '../../../manager/scheduler/snapshot.js';
+import { inputOf } from './scheduler-input.js';
 import { applyTaskChanges } from './apply-task-changes.js';
 import { aServiceSnapshot } from './service-snapshot.js';
 

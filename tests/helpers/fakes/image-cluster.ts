@@ -13,9 +13,9 @@ import {
   ImageDistributor,
   type ImageRequest,
 } from '../../../manager/dispatcher/image-distributor.js';
-import { ManualClock } from '../fakes/manual-clock.js';
-import { messagePair } from '../fakes/message-pair.js';
-import { recordingLogger } from '../fakes/recording-logger.js';
+import { ManualClock } from './manual-clock.js';
+import { messagePair } from './message-pair.js';
+import { recordingLogger } from './recording-logger.js';
 import { openTestStore } from '../stores/memory-store.js';
 
 export const [w1, w2] = ['w1' as NodeId, 'w2' as NodeId];

@@ -8,7 +8,7 @@ import { addUsage, noUsage, usageOf } from '../../../manager/common/model/trust/
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 import type { ServiceSnapshot } from '../../../manager/orchestrator/service-snapshot.js';
 import type { TaskChange } from '../../../manager/orchestrator/task-change.js';
-import { usesQuota } from '../../../manager/store/project-usage.js';
+import { usesQuota } from '../../../manager/store/indexes/project-usage.js';
 import { isNodeLost } from '../../../manager/store/slots.js';
 import { applyTaskChanges } from '../../helpers/decisions/apply-task-changes.js';
 import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';

@@ -2,8 +2,8 @@ import test from 'ava';
 import { aTaskSpec } from '../../../fixtures/cluster/build.js';
 import type { PortSpec } from '../../../manager/common/model/service.js';
 import { choosePorts } from '../../../manager/scheduler/host-ports.js';
-import type { HostPort, UsedPorts } from '../../../manager/store/used-ports.js';
-import { markPortUsed } from '../../../manager/store/used-ports.js';
+import type { HostPort, UsedPorts } from '../../../manager/store/indexes/used-ports.js';
+import { markPortUsed } from '../../../manager/store/indexes/used-ports.js';
 
 const port = (published: number | undefined, changes: Partial<PortSpec> = {}): PortSpec => ({
   target: 80,

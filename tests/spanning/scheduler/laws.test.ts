@@ -5,8 +5,8 @@ import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { Decision } from '../../../manager/scheduler/decide.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import type { SchedulerInput, Strategy } from '../../../manager/scheduler/snapshot.js';
-import { inputOf } from '../../../manager/scheduler/snapshot.js';
+import type { SchedulerInput, Strategy } from '../../../manager/scheduler/input.js';
+import { inputOf } from '../../helpers/decisions/scheduler-input.js';
 
 const mib = 2 ** 20;
 const strategies = ['spread', 'binpack', 'random'] as const;

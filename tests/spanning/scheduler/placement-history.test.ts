@@ -4,9 +4,9 @@ import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { MountSpec } from '../../../manager/common/model/container.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import type { SchedulerInput } from '../../../manager/scheduler/snapshot.js';
-import { inputOf } from '../../../manager/scheduler/snapshot.js';
-import { PlacementIndex } from '../../../manager/store/placement-index.js';
+import type { SchedulerInput } from '../../../manager/scheduler/input.js';
+import { inputOf } from '../../helpers/decisions/scheduler-input.js';
+import { PlacementIndex } from '../../../manager/store/indexes/placement-index.js';
 
 const nodes = ['a', 'b', 'c', 'd'].map((id) => aNode(id, { memoryBytes: 1_000, nanoCpus: 10 }));
 

@@ -1,5 +1,5 @@
-import type { PortSpec } from '../common/model/service.js';
-import type { Task } from '../common/model/task.js';
+import type { PortSpec } from '../../common/model/service.js';
+import type { Task } from '../../common/model/task.js';
 
 /** A host port that a task uses on its node. `hostIp` is empty for all addresses. */
 export interface HostPort {

@@ -1,13 +1,13 @@
 import test from 'ava';
-import { aTaskSpec } from '../../../fixtures/cluster/build.js';
-import type { PortSpec } from '../../../manager/common/model/service.js';
-import type { HostPort } from '../../../manager/store/used-ports.js';
+import { aTaskSpec } from '../../../../fixtures/cluster/build.js';
+import type { PortSpec } from '../../../../manager/common/model/service.js';
+import type { HostPort } from '../../../../manager/store/indexes/used-ports.js';
 import {
   hostPortOf,
   markPortUsed,
   releasePort,
   wantedPorts,
-} from '../../../manager/store/used-ports.js';
+} from '../../../../manager/store/indexes/used-ports.js';
 
 const port = (published: number | undefined, changes: Partial<PortSpec> = {}): PortSpec => ({
   target: 80,

@@ -1,12 +1,16 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import type { NodeId } from '../../../manager/common/model/ids.js';
-import type { Task } from '../../../manager/common/model/task.js';
-import type { TaskState } from '../../../manager/common/model/task-state.js';
-import { isTerminal } from '../../../manager/common/model/task-state.js';
-import { addUsage, noUsage, usageOf } from '../../../manager/common/model/trust/project-quota.js';
-import { ProjectUsageIndex } from '../../../manager/store/project-usage.js';
+import { aService, aTask, aVolume } from '../../../../fixtures/cluster/build.js';
+import type { NodeId } from '../../../../manager/common/model/ids.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import type { TaskState } from '../../../../manager/common/model/task-state.js';
+import { isTerminal } from '../../../../manager/common/model/task-state.js';
+import {
+  addUsage,
+  noUsage,
+  usageOf,
+} from '../../../../manager/common/model/trust/project-quota.js';
+import { ProjectUsageIndex } from '../../../../manager/store/indexes/project-usage.js';
 
 const services = ['shop', 'blog'].map((project) => aService('web', { project }));
 

@@ -1,5 +1,5 @@
-import { podLinksOf } from '../common/model/pod.js';
-import type { Service } from '../common/model/service.js';
+import { podLinksOf } from '../../common/model/pod.js';
+import type { Service } from '../../common/model/service.js';
 import { KeyedIndex } from './keyed-index.js';
 
 /** The only key of the index of global services. */

@@ -1,12 +1,12 @@
-import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
-import { podLinksOf } from '../common/model/pod.js';
-import type { Task } from '../common/model/task.js';
-import { isAssigned, isTerminal } from '../common/model/task-state.js';
+import type { NodeId, ServiceId, TaskId } from '../../common/model/ids.js';
+import { podLinksOf } from '../../common/model/pod.js';
+import type { Task } from '../../common/model/task.js';
+import { isAssigned, isTerminal } from '../../common/model/task-state.js';
 import { KeyedIndex } from './keyed-index.js';
-import { isPlaceable, isWanted } from './slots.js';
+import { isPlaceable, isWanted } from '../slots.js';
 import type { UsedPorts } from './used-ports.js';
 import { hostPortsOf, markPortUsed, releasePort } from './used-ports.js';
-import { hasAnonymousVolumes } from './volume-holder.js';
+import { hasAnonymousVolumes } from '../volume-holder.js';
 
 /** Sums over the tasks that a node has, and its ended tasks that failed. */
 export interface NodeLoad {

@@ -1,9 +1,9 @@
-import type { NodeId, ServiceId } from '../common/model/ids.js';
-import type { Volume } from '../common/model/network.js';
-import type { Task } from '../common/model/task.js';
-import { isTerminal } from '../common/model/task-state.js';
-import type { ProjectUsage } from '../common/model/trust/project-quota.js';
-import { addUsage, noUsage, usageOf } from '../common/model/trust/project-quota.js';
+import type { NodeId, ServiceId } from '../../common/model/ids.js';
+import type { Volume } from '../../common/model/network.js';
+import type { Task } from '../../common/model/task.js';
+import { isTerminal } from '../../common/model/task-state.js';
+import type { ProjectUsage } from '../../common/model/trust/project-quota.js';
+import { addUsage, noUsage, usageOf } from '../../common/model/trust/project-quota.js';
 
 /** True for a task that uses its project's quota: admitted, and not known to have ended. */
 export function usesQuota({ status, overQuota }: Pick<Task, 'status' | 'overQuota'>): boolean {

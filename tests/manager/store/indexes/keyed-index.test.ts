@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { compareById, KeyedIndex } from '../../../manager/store/keyed-index.js';
+import { compareById, KeyedIndex } from '../../../../manager/store/indexes/keyed-index.js';
 
 interface Item {
   readonly id: string;
