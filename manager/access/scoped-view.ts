@@ -115,8 +115,16 @@ export class ScopedView implements StoreView {
     return this.#leases(this.#view.leasesOfNode(id));
   }
 
+  gatewayLease(node: Tables['nodes']['id'], network: Tables['networks']['id']): Lease | undefined {
+    return this.#visible('leases', this.#view.gatewayLease(node, network));
+  }
+
   leasesOfTask(id: Task['id']): readonly Lease[] {
     return this.#leases(this.#view.leasesOfTask(id));
+  }
+
+  removingNetworks(): readonly Tables['networks'][] {
+    return this.#view.removingNetworks().filter((network) => this.#sees('networks', network));
   }
 
   serviceByName(name: string): Service | undefined {

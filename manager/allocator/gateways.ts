@@ -47,10 +47,5 @@ export function leaseGateways(tx: Transaction, task: Task, cursors: AddressCurso
 }
 
 function hasGateway(view: StoreView, nodeId: NodeId, networkId: NetworkId): boolean {
-  return view
-    .leasesOfNode(nodeId)
-    .some(
-      ({ holder }) =>
-        holder.kind === 'gateway' && holder.nodeId === nodeId && holder.networkId === networkId,
-    );
+  return view.gatewayLease(nodeId, networkId) !== undefined;
 }

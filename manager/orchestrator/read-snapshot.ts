@@ -143,7 +143,7 @@ function awaitsDependents(
 
 /** Networks marked for removal that no service, task or gateway of a live node uses. */
 export function unusedNetworks(view: StoreView): readonly NetworkId[] {
-  const removing = view.list('networks').filter((network) => network.removing);
+  const removing = view.removingNetworks();
   if (removing.length === 0) return [];
   const used = new Set(
     view

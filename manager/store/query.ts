@@ -5,6 +5,7 @@ import { globalKey, serviceKeyOf } from './indexes/service-indexes.js';
 import type { StoreView, TableName, Tables } from './store.js';
 import { shortContainerId } from './container-id.js';
 import type { TableSet } from './tables.js';
+import { gatewayKeyOf, removingKey } from './tables.js';
 
 /** Read side of the store over the in-memory tables. */
 export class TableView implements StoreView {
@@ -89,8 +90,16 @@ export class TableView implements StoreView {
     return this.tables.leasesByScope.list(id);
   }
 
+  gatewayLease(node: Tables['nodes']['id'], network: Tables['networks']['id']): Lease | undefined {
+    return this.tables.leasesByScope.list(gatewayKeyOf(node, network))[0];
+  }
+
   leasesOfTask(id: Task['id']): readonly Lease[] {
     return this.tables.leasesByScope.list(id);
+  }
+
+  removingNetworks(): readonly Tables['networks'][] {
+    return this.tables.networksByRemoval.list(removingKey);
   }
 
   serviceByName(name: string): Service | undefined {

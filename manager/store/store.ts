@@ -123,7 +123,11 @@ export interface StoreView {
    * Host port and gateway leases of a node, and leases it holds until its tasks' end is confirmed.
    */
   leasesOfNode(id: Node['id']): readonly Lease[];
+  /** The gateway of a node on a network. */
+  gatewayLease(node: Node['id'], network: Network['id']): Lease | undefined;
   leasesOfTask(id: Task['id']): readonly Lease[];
+  /** Networks that are being removed. */
+  removingNetworks(): readonly Network[];
   serviceByName(name: string): Service | undefined;
   nodeByName(name: string): Node | undefined;
   networkByName(name: string): Network | undefined;

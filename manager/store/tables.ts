@@ -1,4 +1,5 @@
-import type { Lease, Volume } from '../common/model/network.js';
+import type { NetworkId, NodeId } from '../common/model/ids.js';
+import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { shortContainerId } from './container-id.js';
@@ -57,11 +58,21 @@ class Table {
   }
 }
 
+/** The only key of the index of networks that are being removed. */
+export const removingKey = 'removing';
+
 function leaseKeys(lease: Lease): readonly string[] {
   // Lease ids are `address/<network>/…` and `port/<node>/…`, see model/network.ts.
   const scope = lease.id.split('/')[1] ?? '';
   const { holder } = lease;
+  if (holder.kind === 'gateway')
+    return [scope, holder.nodeId, gatewayKeyOf(holder.nodeId, holder.networkId)];
   return [scope, holder.kind === 'task' ? holder.taskId : holder.nodeId];
+}
+
+/** Key of a node's gateways on a network in the index of leases. */
+export function gatewayKeyOf(node: NodeId, network: NetworkId): string {
+  return `${node}/${network}`;
 }
 
 /** All in-memory tables with their indexes; applies and reverts changes. */
@@ -80,8 +91,11 @@ export class TableSet {
   );
   readonly placement = new PlacementIndex();
   readonly services = new ServiceIndexes();
+  readonly networksByRemoval = new KeyedIndex<Network>(({ removing }) =>
+    removing ? [removingKey] : [],
+  );
   readonly projectUsage = new ProjectUsageIndex();
-  /** Leases by network (addresses), node (ports, gateways, fenced) and task. */
+  /** Leases by network (addresses), node (ports, gateways, fenced), task, and gateway. */
   readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
 
   get(table: TableName, id: string): TableObject | undefined {
@@ -127,6 +141,8 @@ export class TableSet {
       this.projectUsage.changeTask(from, to);
     } else if (name === 'services') {
       this.services.change(before as Service | undefined, after as Service | undefined);
+    } else if (name === 'networks') {
+      this.networksByRemoval.change(before as Network | undefined, after as Network | undefined);
     } else if (name === 'volumes') {
       this.projectUsage.changeVolume(before as Volume | undefined, after as Volume | undefined);
     } else if (name === 'leases') {
