@@ -148,7 +148,9 @@ test('a project policy opens both ways in for its own deployers, until it is res
   );
   const { policy } = await manager.call('project.set-policy', { project: 'shop', allow });
   t.deepEqual(policy.bindPaths, ['/srv/shop']);
-  t.deepEqual(await manager.call('project.settings', {}, ci), [{ project: 'shop', policy }]);
+  const [seen, ...others] = await manager.call('project.settings', {}, ci);
+  t.like(seen, { project: 'shop', policy });
+  t.deepEqual(others, []);
   await t.notThrowsAsync(binds('shop', '/srv/shop/../shop/data'));
   await t.throwsAsync(binds('shop', '/srv/shop/../blog'), { message: /--allow-bind \/srv\/blog/u });
   await t.throwsAsync(binds('blog', '/srv/shop'), { message: /project policy blog --allow-bind/u });
