@@ -55,7 +55,7 @@ const controllers = [
 ];
 
 /** Values for every room of `cli`: the invocation and its exit codes. */
-const invocation = '^cli/(cli|exit-code|installation)[.]ts$';
+const invocation = '^cli/(cli|exit-code|entry-point)[.]ts$';
 
 /** The entry that reads and writes a store without its manager. */
 const storeMain = '^manager/store-main[.]ts$';

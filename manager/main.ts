@@ -1,9 +1,8 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ownVersion } from './common/base/package-root.js';
 import { systemClock } from './common/base/clock.js';
-import { decodeJson, nonEmptyString, object } from './common/base/decode.js';
 import { AppError, messageOf } from './common/base/errors.js';
 import type { Logger } from './common/base/log.js';
 import { jsonLogger } from './common/base/log.js';
@@ -47,11 +46,6 @@ async function storeOf(
   return () => openEmbedded(join(settings.dataDir, 'store'));
 }
 
-async function programVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return decodeJson(text, object({ version: nonEmptyString }), 'package.json').version;
-}
-
 /**
  * Runs the manager until `signal` aborts. With `--retire` it instead removes the data of a deleted
  * cluster from Consul.
@@ -79,7 +73,7 @@ export async function runManager(argv: readonly string[], signal: AbortSignal): 
     settings,
     tls: credentials.tls,
     credentials,
-    version: await programVersion(),
+    version: ownVersion(),
     clock: systemClock,
     log,
     newId,

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { decodeJson, nonEmptyString, object } from '../manager/common/base/decode.js';
+import { ownVersion } from '../manager/common/base/package-root.js';
 import { systemClock } from '../manager/common/base/clock.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { DnsServer } from '../network/dns/server.js';
@@ -32,7 +31,7 @@ export async function runDaemon(input: DaemonInput, signal: AbortSignal): Promis
   });
   const worker = new Worker({
     settings,
-    version: await programVersion(),
+    version: ownVersion(),
     clock: systemClock,
     log,
     engine,
@@ -74,11 +73,4 @@ function openDataPlane(
   const { networks } = engine;
   if (settings.dataPlane === 'engine') return new EngineDataPlane({ networks, clock, log });
   return openOverlay({ bridges: networks, address: settings.address, clock, log }, names);
-}
-
-const packageFile = object<{ readonly version: string }>({ version: nonEmptyString });
-
-async function programVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return decodeJson(text, packageFile, 'package.json').version;
 }

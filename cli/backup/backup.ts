@@ -7,7 +7,7 @@ import type { BackupHeader, BackupRecord } from '../../manager/common/protocol/b
 import { BackupReader } from '../../manager/common/protocol/backup.js';
 import type { Cli } from '../cli.js';
 import { transfer } from '../client/transfer.js';
-import { ownVersion } from '../installation.js';
+import { ownVersion } from '../../manager/common/base/package-root.js';
 
 /**
  * Writes a backup of the running cluster to a file, or to stdout for `-`. The file is renamed into

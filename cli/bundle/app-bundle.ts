@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
-import { packageRoot } from '../installation.js';
+import { packageRoot } from '../../manager/common/base/package-root.js';
 import type { ArchiveFile } from './archive.js';
 import { sha256, packTar } from './archive.js';
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Cli } from '../cli.js';
-import { entryPoint } from '../installation.js';
+import { entryPoint } from '../entry-point.js';
 
 export interface CommandRun {
   readonly cli: Cli;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { decodeJson, object, string } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
-import { entryPoint } from '../installation.js';
+import { entryPoint } from '../entry-point.js';
 import type { LocalDaemon, LocalLayout } from './layout.js';
 import { logPath, pidPath, settingsPath } from './layout.js';
 

@@ -63,7 +63,7 @@ function rollbackBlocker(
     : { rollbackBlocker: `${missing.kind} ${missing.name} no longer exists` };
 }
 
-/** Nodes by the store's list of them, which is another one after each change of a node. */
+/** Nodes by id, by the list of the store: each change of a node makes a new list. */
 const nodeMaps = new WeakMap<readonly Node[], ReadonlyMap<NodeId, Node>>();
 
 export function nodesById(view: StoreView): ReadonlyMap<NodeId, Node> {

@@ -4,7 +4,7 @@ import type { Node } from '../common/model/node.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
-import type { NodeLoad, PlacementView } from '../store/indexes/placement-index.js';
+import type { NodeInfo, PlacementView } from '../store/indexes/placement-index.js';
 import { isUnplaced } from '../store/indexes/placement-index.js';
 import { byNewest, currentTask, isWanted, wasRejected } from '../store/slots.js';
 import type { HostPort, UsedPorts } from '../store/indexes/used-ports.js';
@@ -48,7 +48,7 @@ export class NodeSet {
     this.#placement = placement;
     this.#volumeByName = volumeByName;
     this.candidates = sortedByName(nodes).map((node) =>
-      candidateOf(node, placement.loadOfNode(node.id), now),
+      candidateOf(node, placement.nodeInfo(node.id), now),
     );
     this.#byId = new Map(this.candidates.map((candidate) => [candidate.node.id, candidate]));
   }
@@ -189,15 +189,15 @@ interface OwnMaps {
   readonly ports: Map<string, readonly string[]>;
 }
 
-const noUsage: NodeLoad = {
+const noTasks: NodeInfo = {
   ...{ nanoCpus: 0, memoryBytes: 0, tasks: 0 },
   ...{ serviceTasks: new Map(), ports: new Map(), failed: new Map() },
 };
 
 const noRefusals: ReadonlyMap<ServiceId, number> = new Map();
 
-function candidateOf(node: Node, usage = noUsage, now: number): Candidate {
-  const { failed, nanoCpus, memoryBytes, tasks, serviceTasks, ports } = usage;
+function candidateOf(node: Node, info = noTasks, now: number): Candidate {
+  const { failed, nanoCpus, memoryBytes, tasks, serviceTasks, ports } = info;
   return {
     node,
     freeNanoCpus: node.description.nanoCpus - nanoCpus,
@@ -210,7 +210,7 @@ function candidateOf(node: Node, usage = noUsage, now: number): Candidate {
 }
 
 function recentFailures(
-  failed: NodeLoad['failed'],
+  failed: NodeInfo['failed'],
   now: number,
 ): Pick<Candidate, 'failures' | 'refusals'> {
   if (failed.size === 0) return { failures: 0, refusals: noRefusals };
@@ -220,7 +220,7 @@ function recentFailures(
   return { failures: recent.length, refusals };
 }
 
-/** Sorted lists by the store's list, which is another one after each change of a node. */
+/** Nodes in order of their names, by the list of the store: each change of a node makes a new list. */
 const sortedLists = new WeakMap<readonly Node[], readonly Node[]>();
 
 function sortedByName(nodes: readonly Node[]): readonly Node[] {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { compileTemplate } from '../../output/template/template.js';
-import { ownVersion } from '../../installation.js';
+import { ownVersion } from '../../../manager/common/base/package-root.js';
 
 interface VersionFlags {
   readonly short?: boolean;

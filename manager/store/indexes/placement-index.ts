@@ -9,7 +9,7 @@ import { hostPortsOf, markPortUsed, releasePort } from './used-ports.js';
 import { hasAnonymousVolumes } from '../volume-holder.js';
 
 /** Sums over the tasks that a node has, and its ended tasks that failed. */
-export interface NodeLoad {
+export interface NodeInfo {
   /** Reservations. */
   readonly nanoCpus: number;
   readonly memoryBytes: number;
@@ -27,7 +27,7 @@ export interface NodeLoad {
 export interface PlacementView {
   /** Tasks to place. */
   placeableTasks(): readonly Task[];
-  loadOfNode(id: NodeId): NodeLoad | undefined;
+  nodeInfo(id: NodeId): NodeInfo | undefined;
   tasksOfSlot(project: string, service: string, slot: number): readonly Task[];
   /** Wanted tasks, not ended, that share namespaces or volumes with the task of a slot. */
   followersOfSlot(project: string, service: string, slot: number): readonly Task[];
@@ -58,7 +58,7 @@ function leadersOf({ spec }: Task): readonly string[] {
 }
 
 export class PlacementIndex implements PlacementView {
-  readonly #usage = new Map<NodeId, Usage>();
+  readonly #nodes = new Map<NodeId, NodeTasks>();
   readonly #placeable = new KeyedIndex<Task>((task) => (isPlaceable(task) ? [placeableKey] : []));
   readonly #slots = new KeyedIndex<Task>(({ project, service, slot }) => [
     slotKey(project, service, slot),
@@ -92,8 +92,8 @@ export class PlacementIndex implements PlacementView {
     return this.#placeable.list(placeableKey);
   }
 
-  loadOfNode(id: NodeId): NodeLoad | undefined {
-    return this.#usage.get(id);
+  nodeInfo(id: NodeId): NodeInfo | undefined {
+    return this.#nodes.get(id);
   }
 
   tasksOfSlot(project: string, service: string, slot: number): readonly Task[] {
@@ -115,14 +115,14 @@ export class PlacementIndex implements PlacementView {
 
   #count(task: Task, by: 1 | -1): void {
     if (task.nodeId === undefined || isUnplaced(task)) return;
-    let usage = this.#usage.get(task.nodeId);
-    if (usage === undefined) this.#usage.set(task.nodeId, (usage = new Usage()));
-    usage.count(task, by);
-    if (usage.isEmpty) this.#usage.delete(task.nodeId);
+    let info = this.#nodes.get(task.nodeId);
+    if (info === undefined) this.#nodes.set(task.nodeId, (info = new NodeTasks()));
+    info.count(task, by);
+    if (info.isEmpty) this.#nodes.delete(task.nodeId);
   }
 }
 
-class Usage implements NodeLoad {
+class NodeTasks implements NodeInfo {
   nanoCpus = 0;
   memoryBytes = 0;
   tasks = 0;

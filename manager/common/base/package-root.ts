@@ -1,25 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decodeJson, nonEmptyString, object } from '../manager/common/base/decode.js';
+import { decodeJson, nonEmptyString, object } from './decode.js';
 
 const manifest = object<{ readonly version: string }>({ version: nonEmptyString });
 
 /**
- * The file that Node starts as `shoal`. It lies beside this file, compiled alone or joined into the
- * program.
+ * The folder of the nearest package.json above this file, compiled alone or joined into the program:
+ * a checkout, an installed package or the program on a machine. Undefined without one.
  */
-export const entryPoint = fileURLToPath(new URL('./main.js', import.meta.url));
-
-/** The folder of the nearest package.json above this file: a checkout or an installed package. */
 export function packageRoot(): string | undefined {
-  for (let folder = dirname(entryPoint); ; folder = dirname(folder)) {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return folder;
     if (folder === dirname(folder)) return undefined;
   }
 }
 
-/** Version in package.json; `unknown` without one. */
+/** Version of this program in package.json; `unknown` without one. */
 export function ownVersion(): string {
   const root = packageRoot();
   if (root === undefined) return 'unknown';
