@@ -74,6 +74,8 @@ async function runPass(
     const nodeReady = nodeReadyIn(options);
     const batch = new ProvisionBatch(provisioning, progress, { renew: false, nodeReady });
     await batch.run(records);
+    // An interrupt fails every machine: even with `force` the next pass must not begin.
+    provisioning.signal?.throwIfAborted();
     if (batch.failed.length === 0 || options.force) return batch.failed;
     throw new AppError(
       'unavailable',
