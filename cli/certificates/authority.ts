@@ -14,6 +14,7 @@ import {
 import { AppError } from '../../manager/common/base/errors.js';
 import { replaceFile } from '../../manager/common/pki/pki-files.js';
 import { withFileLock } from '../inventory/file-lock.js';
+import type { AskPassphrase } from './passphrase.js';
 import { readPassphrase } from './passphrase.js';
 import type { RootPass, RootRotation } from './root-rotation.js';
 import { enterPass, finishRotation, readRotation, trustedRoots } from './root-rotation.js';
@@ -41,9 +42,6 @@ export interface UserAuthority {
    */
   readonly unlock: () => Promise<KeyPair>;
 }
-
-/** Asks the user for the passphrase of the CA key. */
-export type AskPassphrase = () => Promise<string>;
 
 /** The CA as stored; the key may be encrypted. */
 interface StoredAuthority extends KeyPair {
@@ -253,16 +251,16 @@ export async function unprotectAuthority(store: MachineStore, ask: AskPassphrase
 export async function beginRootRotation(
   store: MachineStore,
   now: Date,
-  ask: AskPassphrase = () => readPassphrase('unlock'),
+  ask: AskPassphrase,
 ): Promise<RootRotation> {
   await loadUserAuthority(store, now, ask);
   return locked(store, async () => {
     const current = await readRotation(store);
     if (current !== undefined) return current;
-    const [old, oldKey] = await Promise.all(
-      ['ca.pem', 'ca-key.pem'].map((file) => readFile(join(store.certsFolder, file), 'utf8')),
-    );
-    if (old === undefined || oldKey === undefined) throw new AppError('internal', 'no root CA');
+    const [old, oldKey] = await Promise.all([
+      readFile(join(store.certsFolder, 'ca.pem'), 'utf8'),
+      readFile(join(store.certsFolder, 'ca-key.pem'), 'utf8'),
+    ]);
     const key = await createPrivateKey();
     const rotation: RootRotation = {
       pass: 'trust',
@@ -298,10 +296,14 @@ export async function adoptRoot(
   authority: UserAuthority,
   now: Date,
 ): Promise<void> {
+  const root = new X509Certificate(authority.cert).publicKey;
+  const isAdopted = async (): Promise<boolean> =>
+    new X509Certificate(await readFile(join(store.certsFolder, 'cert.pem'))).verify(root);
+  if (await isAdopted()) return;
+  // Outside the lock, which `unlock` takes to renew the user's certificate.
+  const pair = await authority.unlock();
   await locked(store, async () => {
-    const client = new X509Certificate(await readFile(join(store.certsFolder, 'cert.pem')));
-    if (client.verify(new X509Certificate(authority.cert).publicKey)) return;
-    await renewClient(store, await authority.unlock(), now);
+    if (!(await isAdopted())) await renewClient(store, pair, now);
   });
 }
 

@@ -5,6 +5,18 @@ import { readSecret } from '../output/secret-input.js';
 /** Environment variable with the path of a file with the passphrase of the CA key, - for stdin. */
 const variable = 'SHOAL_CA_PASSPHRASE_FILE';
 
+/** Asks the user for the passphrase of the CA key. */
+export type AskPassphrase = () => Promise<string>;
+
+/**
+ * Asks for the passphrase on the first call and returns that answer from then on, for a command that
+ * opens the key several times: stdin can be read once only.
+ */
+export function askOnce(ask: AskPassphrase): AskPassphrase {
+  let answer: Promise<string> | undefined;
+  return () => (answer ??= ask());
+}
+
 /**
  * Reads the passphrase of the CA key from the named file or the one in the environment, or asks for
  * it on the terminal. Throws `invalid` without any of these.

@@ -7,6 +7,7 @@ import type { KeyPair } from '../../manager/common/pki/pki.js';
 import { packApp } from '../bundle/app-bundle.js';
 import type { UserAuthority } from '../certificates/authority.js';
 import { loadUserAuthority } from '../certificates/authority.js';
+import type { AskPassphrase } from '../certificates/passphrase.js';
 import type { EngineAuthority } from '../certificates/engine-authority.js';
 import { issueEngineClient, loadEngineAuthority } from '../certificates/engine-authority.js';
 import type { ClientCredentials } from '../inventory/engine-client.js';
@@ -28,6 +29,8 @@ export interface ProvisionContextOptions {
   /** --consul-binary. */
   readonly consulPath?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Asks for the passphrase of the CA key; by default the command's user, once. */
+  readonly ask?: AskPassphrase | undefined;
 }
 
 const connectTimeoutMs = 10_000;
@@ -61,7 +64,7 @@ export class ProvisionContext {
   }
 
   async authority(): Promise<UserAuthority> {
-    this.#authority ??= loadUserAuthority(this.store, new Date());
+    this.#authority ??= loadUserAuthority(this.store, new Date(), this.#options.ask);
     return this.#authority;
   }
 

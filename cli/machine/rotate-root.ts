@@ -5,6 +5,7 @@ import {
   endRootRotation,
   enterRootPass,
 } from '../certificates/authority.js';
+import { askOnce, readPassphrase } from '../certificates/passphrase.js';
 import type { RootPass } from '../certificates/root-rotation.js';
 import { rootPasses } from '../certificates/root-rotation.js';
 import type { MachineGlobals } from '../inventory/machine-globals.js';
@@ -40,12 +41,15 @@ export interface RootRotationOptions extends MachineGlobals {
 export async function rotateRoot(options: RootRotationOptions): Promise<readonly string[]> {
   const store = openMachineStore(options);
   const clients = await checkMembers(options);
-  let rotation = await beginRootRotation(store, new Date());
+  const ask = askOnce(() => readPassphrase('unlock'));
+  let rotation = await beginRootRotation(store, new Date(), ask);
   let failed: readonly string[] = [];
   for (const pass of rootPasses.slice(rootPasses.indexOf(rotation.pass))) {
     rotation = await enterRootPass(store, rotation, pass);
     options.say(`${titles[pass]} (${rootPasses.indexOf(pass) + 1} of ${rootPasses.length})`);
-    failed = await withProvisionContext(options, (provisioning) => runPass(provisioning, options));
+    failed = await withProvisionContext({ ...options, ask }, (provisioning) =>
+      runPass(provisioning, options),
+    );
   }
   await endRootRotation(store, rotation);
   for (const name of failed) {

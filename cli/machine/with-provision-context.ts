@@ -1,4 +1,5 @@
 import { AppError } from '../../manager/common/base/errors.js';
+import type { AskPassphrase } from '../certificates/passphrase.js';
 import { MachineStore, resolveStoreFolder } from '../inventory/machine-store.js';
 import { ProvisionContext } from './provision-context.js';
 import type { MachineGlobals } from '../inventory/machine-globals.js';
@@ -8,6 +9,7 @@ export async function withProvisionContext<T>(
   options: MachineGlobals & {
     readonly runtime?: string;
     readonly consulBinary?: string | undefined;
+    readonly ask?: AskPassphrase;
   },
   body: (provisioning: ProvisionContext) => Promise<T>,
 ): Promise<T> {
@@ -23,6 +25,7 @@ export async function withProvisionContext<T>(
     runtimePath: options.runtime,
     consulPath: options.consulBinary,
     signal: interrupt.signal,
+    ask: options.ask,
   });
   try {
     return await body(provisioning);

@@ -6,6 +6,7 @@ import test from 'ava';
 import {
   adoptRoot,
   beginRootRotation,
+  certificateDays,
   endRootRotation,
   enterRootPass,
   loadUserAuthority,
@@ -86,4 +87,14 @@ test('the next key of a protected root is protected with the same passphrase', a
   await endRootRotation(store, rotation);
   t.true(isProtectedKey(await fileOf(store, 'ca-key.pem')));
   t.is(await seen(store, old), 'next, trusts next, client of old');
+});
+
+test("a protected root signs the user's certificate when that one expires soon, too", async (t) => {
+  const store = await aStore(t);
+  const { cert: old } = await loadUserAuthority(store, now);
+  await protectAuthority(store, ask);
+  const late = new Date(now.getTime() + certificateDays * 0.9 * 86_400_000);
+  await enterRootPass(store, await beginRootRotation(store, late, ask), 'certificates');
+  await adoptRoot(store, await loadUserAuthority(store, late, ask), late);
+  t.is(await seen(store, old), 'next, trusts next+old, client of next');
 });
