@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { Server } from 'node:tls';
 import type { Logger } from '../common/base/log.js';
 import { ConnectionTable, networkOf } from './connection-table.js';
@@ -35,7 +35,7 @@ export function limitConnections(server: Server, log: Logger, limits: Connection
   const members = new ConnectionTable<Socket>();
   const raw = new Map<string, Socket>();
   const warn = rateLimitedWarning(log);
-  server.maxConnections = limits.strangers.total + limits.members.total;
+  limitTotal(server, log, limits.strangers.total + limits.members.total);
   server.on('connection', (socket: Socket) => {
     const key = keyOf(socket);
     const network = networkOf(socket.remoteAddress ?? '');
@@ -63,6 +63,15 @@ export function limitConnections(server: Server, log: Logger, limits: Connection
     }
     warn(`too many connections from ${network} or in total; a new one was closed`);
     socket.destroy();
+  });
+}
+
+/** Closes new connections above `total`. */
+export function limitTotal(server: NetServer, log: Logger, total: number): void {
+  const warn = rateLimitedWarning(log);
+  server.maxConnections = total;
+  server.on('drop', () => {
+    warn('too many connections in total; a new one was closed');
   });
 }
 

@@ -1,13 +1,13 @@
 import { chmod, rm } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { AppError, toAppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { failRequest, failUpgrade } from './http-response.js';
-import { readBody } from './request-body.js';
+import { limitTotal } from './connection-limits.js';
+import { FailureLog, pathOf } from './failure-log.js';
+import { handleRequest, handleUpgrade, httpDeadlines, OpenConnections } from './http-server.js';
 import type { RawHttpHandler } from './transport-raw-http.js';
-import { readUpgradeBody } from './transport-raw-http.js';
+import { answerRawHttp, upgradeRawHttp } from './transport-raw-http.js';
 
 export interface LocalSocketOptions<Identity> {
   readonly path: string;
@@ -15,6 +15,8 @@ export interface LocalSocketOptions<Identity> {
   /** Identity of everybody whom the file's mode admits. */
   readonly identity: Identity;
   readonly web: RawHttpHandler<Identity>;
+  /** Connections above this number are closed; 1,000 by default. */
+  readonly maxConnections?: number;
 }
 
 export interface LocalSocket {
@@ -24,8 +26,6 @@ export interface LocalSocket {
 
 /** Owner and group of the file may connect. */
 const socketMode = 0o660;
-const maxConnections = 1_000;
-const maxBodyBytes = 1024 * 1024;
 
 /**
  * Serves the Docker API on a Unix socket. The folder decides about the group: a file in a folder
@@ -34,21 +34,22 @@ const maxBodyBytes = 1024 * 1024;
 export async function serveLocalSocket<Identity>(
   options: LocalSocketOptions<Identity>,
 ): Promise<LocalSocket> {
-  const { path } = options;
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0 });
-  server.maxConnections = maxConnections;
-  const open = new Set<Duplex>();
-  server.on('connection', (socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-    // `close` follows every error; without a listener the error would crash the process.
-    socket.on('error', () => undefined);
-  });
+  const { path, log, identity, web, maxConnections = 1_000 } = options;
+  const server = createServer(httpDeadlines);
+  limitTotal(server, log, maxConnections);
+  const open = new OpenConnections(server, 'connection');
+  const failures = new FailureLog(log);
   server.on('request', (request, response) => {
-    void answerRequest(options, request, response);
+    void handleRequest(failures, { request, response }, (signal) => {
+      requirePath(web, request);
+      return answerRawHttp(web, { identity, request, response, signal });
+    });
   });
   server.on('upgrade', (request, socket, head) => {
-    void answerUpgrade(options, request, socket, head);
+    void handleUpgrade(failures, { request, socket }, (hijacked) => {
+      requirePath(web, request);
+      return upgradeRawHttp(web, { identity, request, socket, hijacked }, head);
+    });
   });
   try {
     // A process that was killed leaves its socket.
@@ -59,69 +60,15 @@ export async function serveLocalSocket<Identity>(
     });
     await chmod(path, socketMode);
   } catch (error) {
+    await open.close();
     throw new AppError('unavailable', `socket ${path}: ${toAppError(error).message}`, {
       cause: error,
     });
   }
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        for (const socket of open) socket.destroy();
-      }),
-  };
-}
-
-async function answerRequest<Identity>(
-  { web, identity, log }: LocalSocketOptions<Identity>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const gone = new AbortController();
-  response.once('close', () => {
-    gone.abort();
-  });
-  let read: Promise<Buffer> | undefined;
-  const body = (): Promise<Buffer> => (read ??= readBody(request, maxBodyBytes));
-  try {
-    requirePath(web, request);
-    await web.answer({ identity, request, response, body, signal: gone.signal });
-  } catch (error) {
-    failRequest(response, reported(log, error));
-  }
-}
-
-async function answerUpgrade<Identity>(
-  { web, identity, log }: LocalSocketOptions<Identity>,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): Promise<void> {
-  const state = { isHijacked: false };
-  const hijacked = (): void => {
-    state.isHijacked = true;
-  };
-  try {
-    requirePath(web, request);
-    const body = await readUpgradeBody(request, socket, head);
-    await web.upgrade({ identity, request, body, socket, hijacked });
-  } catch (error) {
-    const failure = reported(log, error);
-    if (state.isHijacked) socket.destroy();
-    else failUpgrade(socket, failure);
-  }
+  return open;
 }
 
 /** Throws `not-found` for paths of the cluster's own API, which needs a certificate. */
 function requirePath(web: Pick<RawHttpHandler<never>, 'matches'>, request: IncomingMessage): void {
-  const [path = ''] = (request.url ?? '').split('?');
-  if (!web.matches(path)) throw new AppError('not-found', 'page not found');
-}
-
-function reported(log: Logger, error: unknown): AppError {
-  const failure = toAppError(error);
-  if (failure.kind === 'internal') log.error(`local socket: ${failure.message}`);
-  return failure;
+  if (!web.matches(pathOf(request))) throw new AppError('not-found', 'page not found');
 }

@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { AppError, isForbidden, messageOf, toAppError } from '../common/base/errors.js';
+import { AppError, isForbidden, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import { forwardedPeerHeader } from '../common/protocol/messages.js';
 import type { Connection, KeepAliveProfile } from '../common/protocol/transport-connection.js';
 import type { PeerCertificateFields } from '../common/protocol/transport-tls.js';
 import { verifiedClientCertificate } from '../common/protocol/transport-tls.js';
-import { answer, failRequest, failUpgrade, send } from './http-response.js';
-import { readBody, readJson } from './request-body.js';
+import { FailureLog, pathOf, remoteOf } from './failure-log.js';
+import { answer, send } from './http-response.js';
+import { handleRequest, handleUpgrade } from './http-server.js';
+import { readJson } from './request-body.js';
 import type { RawHttpHandler } from './transport-raw-http.js';
-import { readUpgradeBody } from './transport-raw-http.js';
+import { answerRawHttp, upgradeRawHttp } from './transport-raw-http.js';
 
 /** Handlers of a server's requests. */
 export interface RouterOptions<Identity> {
@@ -67,35 +69,25 @@ export interface StreamRequest<Identity> {
 
 const maxBodyBytes = 64 * 1024 * 1024;
 const maxOpenBodyBytes = 64 * 1024;
-/** TCP keep-alive of connections that may be idle for long. */
-export const keepAliveMs = 15_000;
-const maxWebBodyBytes = 1024 * 1024;
 
 /** Request dispatcher: authenticates the peer, routes the request and reports errors. */
 export class RequestRouter<Identity> {
   readonly #options: RouterOptions<Identity>;
-  /** Time each refusal was last logged; a refused worker retries every few seconds. */
-  readonly #refusals = new Map<string, number>();
+  readonly #failures: FailureLog;
   /** Certificate of each connection, cached because reading it for every request is slow. */
   readonly #certificates = new WeakMap<TLSSocket, PeerCertificateFields>();
 
   constructor(options: RouterOptions<Identity>) {
     this.#options = options;
+    this.#failures = new FailureLog(options.log);
   }
 
-  async handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
-    response.once('close', () => {
-      gone.abort();
-    });
-    try {
+  handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    return handleRequest(this.#failures, { request, response }, async (signal) => {
       const { page, web } = this.#options;
       if (web?.matches(pathOf(request)) === true) {
         const identity = this.#identify(request);
-        // Responses may be long-lived, and a client that loses power never closes its socket.
-        request.socket.setKeepAlive(true, keepAliveMs);
-        const body = memoize(() => readBody(request, maxWebBodyBytes));
-        await web.answer({ identity, request, response, body, signal: gone.signal });
+        await answerRawHttp(web, { identity, request, response, signal });
         return;
       }
       requireModernTls(request);
@@ -103,30 +95,21 @@ export class RequestRouter<Identity> {
         send(response, 200, page.contentType, page.answer(this.#identify(request)));
         return;
       }
-      answer(response, 200, await this.#answerTo(request, gone.signal));
-    } catch (error) {
-      const failure = this.#report(request, error);
-      failRequest(response, failure);
-    }
+      answer(response, 200, await this.#answerTo(request, signal));
+    });
   }
 
-  async handleUpgrade(
+  handleUpgrade(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
     accept: (keepAlive: KeepAliveProfile) => Promise<Connection>,
   ): Promise<void> {
-    const state = { accepted: false };
-    const taken = (): void => {
-      state.accepted = true;
-    };
-    try {
+    return handleUpgrade(this.#failures, { request, socket }, async (hijacked) => {
       const { web } = this.#options;
       if (web?.matches(pathOf(request)) === true) {
         const identity = this.#identify(request);
-        request.socket.setKeepAlive(true, keepAliveMs);
-        const body = await readUpgradeBody(request, socket, head);
-        await web.upgrade({ identity, request, body, socket, hijacked: taken });
+        await upgradeRawHttp(web, { identity, request, socket, hijacked }, head);
         return;
       }
       requireModernTls(request);
@@ -135,15 +118,11 @@ export class RequestRouter<Identity> {
         identity: this.#identify(request),
         remote: remoteOf(request),
         accept: (keepAlive) => {
-          taken();
+          hijacked();
           return accept(keepAlive);
         },
       });
-    } catch (error) {
-      const failure = this.#report(request, error);
-      if (state.accepted) socket.destroy();
-      else failUpgrade(socket, failure);
-    }
+    });
   }
 
   async #answerTo(request: IncomingMessage, signal: AbortSignal): Promise<unknown> {
@@ -193,41 +172,10 @@ export class RequestRouter<Identity> {
     const { anonymous: open = {} } = this.#options;
     return Object.hasOwn(open, path) ? open[path] : undefined;
   }
-
-  #report(request: IncomingMessage, error: unknown): AppError {
-    const failure = toAppError(error);
-    const { log } = this.#options;
-    if (failure.kind === 'forbidden') {
-      const key = `${remoteOf(request)} ${failure.message}`;
-      if (performance.now() - (this.#refusals.get(key) ?? -Infinity) > 60_000) {
-        if (this.#refusals.size > 1_000) this.#refusals.clear();
-        this.#refusals.set(key, performance.now());
-        log.warn(`refused: ${failure.message}`, { from: remoteOf(request), path: pathOf(request) });
-      }
-    } else if (failure.kind === 'internal') {
-      const stack = error instanceof Error ? error.stack : undefined;
-      log.error(`${pathOf(request)}: ${messageOf(error)}`, { stack });
-    }
-    return failure;
-  }
 }
 
 /** Only Docker clients may use TLS 1.2: members of the cluster cannot be downgraded to it. */
 function requireModernTls({ socket }: IncomingMessage): void {
   if (socket instanceof TLSSocket && socket.getProtocol() === 'TLSv1.3') return;
   throw new AppError('forbidden', 'request: TLS 1.3 is required for this path; upgrade the client');
-}
-
-/** IP address of the client. */
-export function remoteOf(request: IncomingMessage): string {
-  return request.socket.remoteAddress ?? 'unknown';
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?')[0] ?? '/';
-}
-
-function memoize<T>(read: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => (result ??= read());
 }

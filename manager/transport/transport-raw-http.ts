@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../common/base/errors.js';
+import { readBody } from './request-body.js';
 
 /** Handler of another HTTP protocol on the same port; it writes its own responses. */
 export interface RawHttpHandler<Identity> {
@@ -34,21 +35,50 @@ export interface RawHttpUpgrade<Identity> {
   readonly hijacked: () => void;
 }
 
-const maxUpgradeBodyBytes = 1024 * 1024;
+/** TCP keep-alive of connections that may be idle for long, ms. */
+export const keepAliveMs = 15_000;
+const maxBodyBytes = 1024 * 1024;
 const bodyDeadlineMs = 10_000;
+
+/** Passes a request to the handler. */
+export function answerRawHttp<Identity>(
+  web: RawHttpHandler<Identity>,
+  request: Omit<RawHttpRequest<Identity>, 'body'>,
+): Promise<void> {
+  keepAlive(request.request);
+  let read: Promise<Buffer> | undefined;
+  const body = (): Promise<Buffer> => (read ??= readBody(request.request, maxBodyBytes));
+  return web.answer({ ...request, body });
+}
+
+/** Passes an upgrade to the handler; `head` holds the bytes that arrived with the headers. */
+export async function upgradeRawHttp<Identity>(
+  web: RawHttpHandler<Identity>,
+  upgrade: Omit<RawHttpUpgrade<Identity>, 'body'>,
+  head: Buffer,
+): Promise<void> {
+  keepAlive(upgrade.request);
+  const body = await readUpgradeBody(upgrade.request, upgrade.socket, head);
+  await web.upgrade({ ...upgrade, body });
+}
+
+/** Responses may be long-lived, and a client that loses power never closes its socket. */
+function keepAlive({ socket }: IncomingMessage): void {
+  socket.setKeepAlive(true, keepAliveMs);
+}
 
 /**
  * Reads the body of an upgrade request, which node:http leaves on the socket; `head` holds the
  * bytes that arrived with the headers. Bytes after the body remain readable from the socket. Throws
  * `invalid` for a chunked body or one above 1 MiB.
  */
-export async function readUpgradeBody(
+async function readUpgradeBody(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
 ): Promise<Buffer> {
   const length = Number(request.headers['content-length'] ?? 0);
-  if (request.headers['transfer-encoding'] !== undefined || !(length <= maxUpgradeBodyBytes)) {
+  if (request.headers['transfer-encoding'] !== undefined || !(length <= maxBodyBytes)) {
     throw new AppError(
       'invalid',
       'upgrade request: body must have a content-length of at most 1 MiB',

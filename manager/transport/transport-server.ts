@@ -9,8 +9,11 @@ import type { TlsMaterial } from '../common/protocol/transport-tls.js';
 import { serverTlsOptions } from '../common/protocol/transport-tls.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { defaultConnectionLimits, limitConnections } from './connection-limits.js';
+import { remoteOf } from './failure-log.js';
+import { httpDeadlines, OpenConnections } from './http-server.js';
 import type { RouterOptions } from './request-router.js';
-import { keepAliveMs, remoteOf, RequestRouter } from './request-router.js';
+import { RequestRouter } from './request-router.js';
+import { keepAliveMs } from './transport-raw-http.js';
 
 export interface ServeOptions<Identity> extends RouterOptions<Identity> {
   readonly host: string;
@@ -39,10 +42,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     // `authenticate` rejects peers instead of TLS, so that they receive the reason.
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
-    headersTimeout: 10_000,
-    // Uploads of images take minutes; the router bounds the time of other bodies.
-    requestTimeout: 0,
-    connectionsCheckingInterval: 5_000,
+    ...httpDeadlines,
   });
   limitConnections(server, options.log, { ...defaultConnectionLimits, ...options.limits });
   const sockets = new WebSocketServer({
@@ -52,7 +52,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     maxPayload: maxMessageBytes,
     ...({ closeTimeout: 900_000 } as object),
   });
-  const open = trackSockets(server);
+  const open = new OpenConnections<TLSSocket>(server, 'secureConnection');
   const router = new RequestRouter(options);
   server.on('request', (request, response) => {
     void router.handleRequest(request, response);
@@ -81,26 +81,8 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     reauthenticatePeers() {
       for (const socket of open) router.recheck(socket);
     },
-    close() {
-      return new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        for (const socket of open) socket.destroy();
-      });
-    },
+    close: () => open.close(),
   };
-}
-
-function trackSockets(server: Server): ReadonlySet<TLSSocket> {
-  const open = new Set<TLSSocket>();
-  server.on('secureConnection', (socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-    // `close` follows every error; without a listener the error would crash the process.
-    socket.on('error', () => undefined);
-  });
-  return open;
 }
 
 function listen(
