@@ -29,20 +29,24 @@ export async function recordImage(context: Context, nodeId: NodeId, image: strin
 }
 
 /**
- * Records an image after a pull. Nodes pull on their own, so a node may say that it got another
+ * Records an image after nodes have pulled it. Nodes pull on their own, so a node may say that it got another
  * content: the name has a recorded content only if all nodes that have the image agree on it.
  */
-export async function recordPull(context: Context, nodeId: NodeId, image: string): Promise<void> {
+export async function recordPull(
+  context: Context,
+  nodeIds: readonly NodeId[],
+  image: string,
+): Promise<void> {
   if (isContentReference(image)) return;
   const claims = await claimsOf(context, image);
-  const claim = claims.find((each) => each.nodeId === nodeId);
-  if (claim === undefined) return;
-  const agreed = isAgreed(claims, claim);
+  const pulled = claims.filter(({ nodeId }) => nodeIds.includes(nodeId));
+  if (pulled.length === 0) return;
+  const agreed = pulled.every((claim) => isAgreed(claims, claim));
   if (!agreed) {
     context.log.info(`image ${image}: nodes have different contents: ${namesOf(claims)}`);
   }
   await context.store.update('control', (tx) => {
-    if (agreed) putClaim(tx, image, claim);
+    if (agreed) for (const claim of pulled) putClaim(tx, image, claim);
     else forgetImage(tx, image);
   });
 }

@@ -122,15 +122,16 @@ export interface ControlCallMap
    */
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
   /**
-   * Records which content an image name has in the cluster: that of `node` after an image was `made`
-   * there, the one that all nodes have after it was `pulled` or `deployed`, none after it was
-   * `removed`. A deployment changes no record.
+   * Records which content an image name has in the cluster: that of the node after an image was
+   * `made` there, the one that all nodes have after `nodes` have `pulled` it or it was `deployed`,
+   * none after it was `removed`. A deployment changes no record.
    */
   'image.record': {
     args: {
       readonly image: string;
       readonly event: 'made' | 'pulled' | 'deployed' | 'removed';
-      readonly node?: string;
+      /** One node for `made`, all that were asked to pull for `pulled`. */
+      readonly nodes?: readonly string[];
     };
     result: RecordedImage;
   };

@@ -78,8 +78,9 @@ export const imageCalls: Pick<
       return { isRecorded: false };
     }
     if (event === 'deployed') return recordDeployed(context, image);
-    const { id } = findNode(context.store.view, args.text('node'));
-    await (event === 'made' ? recordImage : recordPull)(context, id, image);
+    const nodeIds = args.texts('nodes').map((node) => findNode(context.store.view, node).id);
+    if (event === 'pulled') await recordPull(context, nodeIds, image);
+    else for (const nodeId of nodeIds) await recordImage(context, nodeId, image);
     return { isRecorded: context.store.view.get('images', imageKey(image)) !== undefined };
   },
 };

@@ -69,7 +69,7 @@ export const pull: ControlStreams['pull'] = async (context, args, client) => {
     ...optionalAuth(args),
   } as const;
   const beforeEnd = (): Promise<void> =>
-    recordPull({ ...context, signal: client.signal }, node.id, request.image);
+    recordPull({ ...context, signal: client.signal }, [node.id], request.image);
   await pipeToWorker(context, client, { nodeId: node.id, request, beforeEnd });
 };
 

@@ -57,7 +57,7 @@ async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiRe
   };
 }
 
-/** Records the content that the nodes of each platform have pulled, if they agree on it. */
+/** Records the content that the nodes have pulled, if they agree on it. */
 async function recordPulls(
   context: GatewayContext,
   { peer }: ApiRequest,
@@ -65,10 +65,8 @@ async function recordPulls(
   replies: readonly NodeReply[],
 ): Promise<void> {
   const caller = { peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
-  for (const { node, reply } of replies) {
-    if (reply === undefined) continue;
-    await context.control('image.record', { image, node: node.id, event: 'pulled' }, caller);
-  }
+  const nodes = replies.flatMap(({ node, reply }) => (reply === undefined ? [] : [node.id]));
+  await context.control('image.record', { image, nodes, event: 'pulled' }, caller);
 }
 
 interface NodeReply {

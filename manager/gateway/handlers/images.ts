@@ -79,8 +79,9 @@ const tag: RouteHandler = async (context, request, image = '') => {
   const call = passOn(request);
   await askAll(context, nodes, { call, decoder: anything, signal, isFatal: () => true });
   const { query } = request;
-  const name = `${query.get('repo') ?? ''}:${query.get('tag') ?? 'latest'}`;
-  const record = { image: name, node: latest.node.id, event: 'made' } as const;
+  const [repo, tagName] = [query.get('repo') ?? '', query.get('tag') ?? ''];
+  const name = tagName === '' ? repo : `${repo}:${tagName}`;
+  const record = { image: name, nodes: [latest.node.id], event: 'made' } as const;
   await context.control('image.record', record, request);
   return { kind: 'empty', status: 201 };
 };

@@ -32,7 +32,10 @@ export async function findCopies(
   return recordedFirst(latestFirst, context.store.view.get('images', imageKey(image)));
 }
 
-/** The recorded copy of an image, or else the latest one. Throws `not-found` with the Docker Engine's message. */
+/**
+ * The recorded copy of an image, or else the latest one. Throws `not-found` with the Docker Engine's
+ * message.
+ */
 export async function latestCopy(
   context: Pick<GatewayContext, 'store' | 'workers'>,
   image: string,

@@ -23,9 +23,9 @@ async function tagsOf({ workers }: Context, { id }: Node): Promise<Tags> {
 
 /**
  * Remembers a node's tags; the returned function records the content of the tags that have moved
- * since, on behalf of the client, and replaces the copies that other nodes have under
- * these tags, also if the client has left. Nodes without the tag copy the image
- * when they run it. Failures are logged.
+ * since, on behalf of the client, and replaces the copies that other nodes have under these tags,
+ * also if the client has left. Nodes without the tag copy the image when they run it. A copy that
+ * cannot be replaced is logged.
  */
 export async function watchTags(
   context: Context,
@@ -40,7 +40,7 @@ export async function watchTags(
     if (moved.length === 0) return;
     const caller = { peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
     for (const [image] of moved) {
-      await context.control('image.record', { image, node: node.id, event: 'made' }, caller);
+      await context.control('image.record', { image, nodes: [node.id], event: 'made' }, caller);
     }
     const others = readyNodes(context).filter(({ id }) => id !== node.id);
     await Promise.all(

@@ -24,15 +24,19 @@ async function cluster(claims: Map<NodeId, string>) {
     if (id === undefined) return null;
     return { id, platform: 'linux/amd64', sizeBytes: 1, createdAt: nodeId === w2 ? 99 : 1 };
   };
+  const asked: NodeId[] = [];
   const workers: WorkerCalls = {
-    call: (nodeId) => Promise.resolve(copy(nodeId)),
+    call: (nodeId) => {
+      asked.push(nodeId);
+      return Promise.resolve(copy(nodeId));
+    },
     open: () => Promise.reject(new Error('no stream')),
   };
   const { signal } = new AbortController();
   const { log, lines } = recordingLogger();
   const context = { store, workers, signal, log };
   const recorded = (): object | undefined => store.view.get('images', 'app:latest' as ImageId);
-  return { context, recorded, lines, store };
+  return { context, recorded, lines, store, asked };
 }
 
 test('an image that was built has the content of its builder, whatever other nodes claim', async (t) => {
@@ -52,7 +56,7 @@ test('an image that was built has the content of its builder, whatever other nod
 test('nothing is recorded for an image that the node does not have, or an id', async (t) => {
   const { context, recorded, store } = await cluster(new Map([[w2, 'sha256:evil']]));
   await recordImage(context, w1, 'app');
-  await recordPull(context, w1, 'app');
+  await recordPull(context, [w1], 'app');
   await recordImage(context, w2, 'app@sha256:0');
   t.is(recorded(), undefined);
   t.is(store.view.count('images'), 0);
@@ -61,15 +65,26 @@ test('nothing is recorded for an image that the node does not have, or an id', a
 test('a pulled image is recorded if all nodes that have it agree', async (t) => {
   const claims = new Map([[w1, 'sha256:1']]);
   const { context, recorded, lines } = await cluster(claims);
-  await recordPull(context, w1, 'app');
+  await recordPull(context, [w1], 'app');
   t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' }, source: 'client' });
   claims.set(w2, 'sha256:evil');
-  await recordPull(context, w2, 'app');
+  await recordPull(context, [w2], 'app');
   t.is(recorded(), undefined);
   t.deepEqual(lines, ['info: image app: nodes have different contents: w1 (1), w2 (evil)']);
   claims.set(w2, 'sha256:1');
-  await recordPull(context, w2, 'app');
+  await recordPull(context, [w2], 'app');
   t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' } });
+});
+
+test('a pull by several nodes asks each node once', async (t) => {
+  const claims = new Map([
+    [w1, 'sha256:1'],
+    [w2, 'sha256:1'],
+  ]);
+  const { context, recorded, asked } = await cluster(claims);
+  await recordPull(context, [w1, w2], 'app');
+  t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' }, source: 'client' });
+  t.deepEqual(asked, [w1, w2]);
 });
 
 test('a name that was removed has no content any more', async (t) => {
