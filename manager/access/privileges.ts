@@ -44,7 +44,7 @@ const namespaceKeys: Readonly<Record<string, string>> = {
   CgroupnsMode: 'cgroup',
 };
 
-/** Compose keys of what a privileged container has anyway, by the engine's key. */
+/** Compose keys, by the engine's key, of rights that a privileged container includes. */
 const privilegedKeys: Readonly<Record<string, string>> = {
   Privileged: 'privileged',
   Devices: 'devices',

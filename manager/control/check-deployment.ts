@@ -53,8 +53,8 @@ export function checkServiceRights(
 
 /**
  * Checks a deployment of a client: only an admin may request rights over machines that the policy of
- * the project does not allow, and a client that is limited to projects may use and replace objects of its projects and shared ones only. `view`
- * is the view of the whole cluster. Throws `forbidden`.
+ * the project does not allow, and a client that is limited to projects may use and replace objects
+ * of its projects and shared ones only. `view` is the view of the whole cluster. Throws `forbidden`.
  */
 export function checkDeployment(access: ClientAccess, input: ProjectApply, view: StoreView): void {
   if (access.role === 'admin') return;

@@ -47,7 +47,7 @@ function obstacleOf(view: StoreView, service: Service): string | undefined {
   if (task.restart !== undefined) return 'the cluster restarts it by its restart_policy';
   if (currentUpdate(service)?.state === 'running') return 'it is being updated';
   const isShared = view
-    .servicesOfProject(project)
+    .dependentsOfService(project, key)
     .some(({ spec }) => podLinksOf(spec.task.container).some((link) => link.service === key));
   if (isShared || hasPodLinks(task.container)) return 'it shares namespaces or volumes';
   return undefined;
@@ -59,7 +59,7 @@ function releaseSlot(
   { spec: { held, ...spec } }: Service,
   tasks: readonly Task[],
 ): void {
-  const last = currentTask(tasks) ?? [...tasks].sort((a, b) => b.createdAt - a.createdAt)[0];
+  const last = currentTask(tasks) ?? tasks[0];
   if (last === undefined) return;
   const { containerName, configHash, status } = last;
   const container = {

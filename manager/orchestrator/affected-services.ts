@@ -110,12 +110,14 @@ function affectedByNode(
 ): readonly OrchestratorKey[] {
   const node = after ?? before;
   if (node === undefined || isUnchangedNode(before, after)) return [];
+  const tasks = view.tasksOfNode(node.id);
+  const projects = new Set(tasks.map(({ project }) => project));
   return [
-    ...view.tasksOfNode(node.id).flatMap(({ serviceId }) => {
+    ...tasks.flatMap(({ serviceId }) => {
       const service = view.get('services', serviceId);
       return [serviceId, ...(service === undefined ? [] : awaitingEndOf(view, service))];
     }),
-    ...view.tasksOfNode(node.id).flatMap(({ project }) => view.servicesOverQuota(project)),
+    ...[...projects].flatMap((project) => view.servicesOverQuota(project)),
     ...view.globalServices().map(({ id }) => id),
     unusedNetworksKey,
   ];

@@ -137,15 +137,12 @@ async function discard(
   serviceId: ServiceId,
 ): Promise<void> {
   try {
-    await control('container.discard', { serviceId }, { ...request, signal: undiscarded() });
+    // The client may have left, which must not keep its container.
+    const signal = AbortSignal.timeout(discardMs);
+    await control('container.discard', { serviceId }, { ...request, signal });
   } catch (error) {
     log.warn(`create: service ${serviceId} is left: ${messageOf(error)}`);
   }
-}
-
-/** The client may have left, which must not keep its container. */
-function undiscarded(): AbortSignal {
-  return AbortSignal.timeout(discardMs);
 }
 
 export const createRoutes: readonly Route[] = [

@@ -1,10 +1,11 @@
+import { bytesText } from '../../common/base/bytes-text.js';
 import type { Demand } from '../demand.js';
 import type { Candidate } from '../node-set.js';
 import { constraintsFilter } from './constraints.js';
 import type { NodeFilter, Refusal } from './filter.js';
 import { platformFilter } from './platform.js';
 import { portsFilter } from './ports.js';
-import { bytesText, cpusText, lacking } from './resources.js';
+import { cpusText, lacking } from './resources.js';
 
 const followerFilters: readonly NodeFilter[] = [platformFilter, constraintsFilter, portsFilter];
 

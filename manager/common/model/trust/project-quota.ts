@@ -1,3 +1,4 @@
+import { bytesText } from '../../base/bytes-text.js';
 import type { TaskSpec } from '../service.js';
 
 /** Limits of what the containers and volumes of a project may use; an absent one is unlimited. */
@@ -83,14 +84,7 @@ export function shortageOf(
 /** Formats an amount of a resource: CPUs as a number, memory in units of 1024. */
 function show(key: QuotaKey, value: number): string {
   if (key === 'nanoCpus') return String(value / 1e9);
-  return key === 'memoryBytes' ? binarySize(value) : String(value);
-}
-
-function binarySize(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let [size, at] = [bytes, 0];
-  while (size >= 1024 && at < units.length - 1) [size, at] = [size / 1024, at + 1];
-  return `${Number(size.toFixed(2))}${units[at] ?? ''}`;
+  return key === 'memoryBytes' ? bytesText(value) : String(value);
 }
 
 /** The shortage in one line, and the remedy. */

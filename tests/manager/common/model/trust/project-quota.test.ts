@@ -32,7 +32,7 @@ test('a request fits up to the limit, and the shortage has all its numbers', (t)
   const shortage = shortageOf(quota, used, request);
   t.deepEqual(shortage?.exceeded, [
     'cpus (requested 1.5, used 3, limit 3)',
-    'memory (requested 1GiB, used 2GiB, limit 2GiB)',
+    'memory (requested 1 GiB, used 2 GiB, limit 2 GiB)',
   ]);
   t.is(shortageOf({}, used, request), undefined, 'an absent limit is no limit');
   t.deepEqual(addUsage(used, request, -1), request);
