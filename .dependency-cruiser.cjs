@@ -183,10 +183,7 @@ module.exports = {
     single('ssh2', '^cli/ssh/ssh[.]ts$'),
     single('js-yaml', '^cli/compose/yaml/'),
     single('dns-packet', '^network/dns/codec[.]ts$'),
-    single(
-      'tar-stream',
-      '^(cli/bundle/archive|worker/executor/docker/images/(image-layers|verify-archive))[.]ts$',
-    ),
+    single('tar-stream', '^(cli/bundle|worker/executor/docker/images)/archive[.]ts$'),
     single('ink', '^cli/dashboard/'),
     single('react', '^cli/dashboard/'),
   ],

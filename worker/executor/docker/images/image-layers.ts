@@ -1,8 +1,5 @@
 import { posix } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
-import type { Pack } from 'tar-stream';
-import { extract, pack } from 'tar-stream';
 import {
   array,
   decodeJson,
@@ -13,6 +10,8 @@ import {
 } from '../../../../manager/common/base/decode.js';
 import { AppError, isNotFound } from '../../../../manager/common/base/errors.js';
 import { decoded, type EngineClient } from '../client.js';
+import type { ArchiveEntry, ArchiveWriter } from './archive.js';
+import { readArchive, rewriteArchive, writeEntry } from './archive.js';
 
 const layers = orElse(array(string), []);
 const listedImages = array(object<{ readonly Id: string }>({ Id: nonEmptyString }));
@@ -89,11 +88,7 @@ export async function saveWithoutLayers(
 ): Promise<NodeJS.ReadableStream> {
   if (count === 0) return await open();
   const omitted = await lowestEntries(await open(), count);
-  const archive = pack();
-  copy(await open(), archive, omitted).catch((error: unknown) => {
-    archive.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
-  return archive as unknown as NodeJS.ReadableStream;
+  return rewriteArchive(await open(), (entry, archive) => copyEntry(entry, archive, omitted));
 }
 
 /** Archive names of the lowest `count` layers, except those that an upper layer links to. */
@@ -101,43 +96,33 @@ async function lowestEntries(
   archive: NodeJS.ReadableStream,
   count: number,
 ): Promise<ReadonlySet<string>> {
-  const reader = extract();
   let manifest: ReturnType<typeof archiveManifest> = [];
   const links = new Map<string, string>();
-  const reading = (async () => {
-    for await (const entry of reader) {
-      const { name, type, linkname } = entry.header;
-      // For layers with equal content the archive contains a symlink to the first.
-      if (type === 'symlink') links.set(name, posix.join(posix.dirname(name), linkname));
-      if (name === 'manifest.json')
-        manifest = decodeJson(await text(entry), archiveManifest, 'manifest.json of image archive');
-      entry.resume();
-    }
-  })();
-  await Promise.all([pipeline(archive, reader), reading]);
+  await readArchive(archive, async (entry) => {
+    const { name, type, linkname } = entry.header;
+    // For layers with equal content the archive contains a symlink to the first.
+    if (type === 'symlink') links.set(name, posix.join(posix.dirname(name), linkname));
+    if (name === 'manifest.json')
+      manifest = decodeJson(await text(entry), archiveManifest, 'manifest.json of image archive');
+    entry.resume();
+  });
   const names = manifest[0]?.Layers;
   if (names === undefined) throw new AppError('internal', 'image archive has no manifest.json');
   const needed = new Set(names.slice(count).flatMap((name) => [name, links.get(name) ?? name]));
   return new Set(names.slice(0, count).filter((name) => !needed.has(name)));
 }
 
-async function copy(
-  from: NodeJS.ReadableStream,
-  archive: Pack,
+async function copyEntry(
+  entry: ArchiveEntry,
+  archive: ArchiveWriter,
   omitted: ReadonlySet<string>,
 ): Promise<void> {
-  const reader = extract();
-  const copying = (async () => {
-    for await (const entry of reader) {
-      if (omitted.has(entry.header.name)) entry.resume();
-      else if (entry.header.type === 'file') {
-        await pipeline(entry, archive.entry(entry.header));
-      } else {
-        archive.entry(entry.header);
-        entry.resume();
-      }
+  if (!omitted.has(entry.header.name)) {
+    if (entry.header.type === 'file') {
+      await writeEntry(archive, entry.header, entry);
+      return;
     }
-    archive.finalize();
-  })();
-  await Promise.all([pipeline(from, reader), copying]);
+    archive.entry(entry.header);
+  }
+  entry.resume();
 }

@@ -2,9 +2,6 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
-import type { Header, Pack } from 'tar-stream';
-import { extract, pack } from 'tar-stream';
 import {
   array,
   decodeJson,
@@ -16,6 +13,8 @@ import {
 } from '../../../../manager/common/base/decode.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
 import { imageKey } from '../../../../manager/common/model/trust/image-record.js';
+import type { ArchiveEntry, ArchiveWriter } from './archive.js';
+import { rewriteArchive, writeEntry } from './archive.js';
 
 /*
  * Image archives of other nodes are not trusted: one may hold another image than the announced one,
@@ -38,6 +37,8 @@ const metadataBytes = 4 * 1024 * 1024;
 const maxEntries = 10_000;
 /** Largest manifest of an OCI archive, bytes. */
 const documentBytes = 256 * 1024;
+/** Maximum size of all names and documents, which are kept until the end, in characters. */
+const keptCharacters = 32 * 1024 * 1024;
 const blobFolder = 'blobs/sha256/';
 
 function isMetadata(name: string): boolean {
@@ -83,6 +84,7 @@ class ArchiveCheck {
   readonly #digests = new Map<string, string>();
   readonly #texts = new Map<string, string>();
   readonly #names = new Set<string>();
+  #kept = 0;
 
   constructor(expected: ExpectedImage) {
     this.#expected = expected;
@@ -92,6 +94,7 @@ class ArchiveCheck {
   claim(name: string): void {
     if (this.#names.has(name)) throw this.#refusal(`has ${name} twice`);
     if (this.#names.size >= maxEntries) throw this.#refusal(`has over ${maxEntries} entries`);
+    this.#keep(name);
     this.#names.add(name);
   }
 
@@ -100,8 +103,15 @@ class ArchiveCheck {
     this.#digests.set(name, createHash('sha256').update(content).digest('hex'));
     const isJson = content[0] === 0x7b && content.length <= documentBytes;
     if (isMetadata(name) || (name.startsWith(blobFolder) && isJson)) {
-      this.#texts.set(name, content.toString());
+      const document = content.toString();
+      this.#keep(document);
+      this.#texts.set(name, document);
     }
+  }
+
+  #keep(text: string): void {
+    this.#kept += text.length;
+    if (this.#kept > keptCharacters) throw this.#refusal('has too many names and documents');
   }
 
   /** Throws `forbidden` unless the archive has the announced image and no other tag. */
@@ -164,12 +174,10 @@ class ArchiveCheck {
   }
 }
 
-type Entry = AsyncIterable<unknown> & { readonly header: Header; resume(): unknown };
-
 async function copyFile(
-  entry: Entry,
+  entry: ArchiveEntry,
   name: string,
-  archive: Pack,
+  archive: ArchiveWriter,
   check: ArchiveCheck,
 ): Promise<void> {
   const { size, mode, mtime } = entry.header;
@@ -179,12 +187,12 @@ async function copyFile(
   if (isMetadata(name) && !isSmall) throw notSmall(name);
   check.claim(name);
   if (!isSmall) {
-    await pipeline(entry, archive.entry(header));
+    await writeEntry(archive, header, entry);
     return;
   }
   const content = await buffer(entry);
   check.note(name, content);
-  await pipeline(Readable.from([content]), archive.entry(header));
+  await writeEntry(archive, header, Readable.from([content]));
 }
 
 function notSmall(name: string): AppError {
@@ -197,7 +205,11 @@ function isLayerLink(name: string, linkname: string): boolean {
   return [name, target].every((path) => /^[\w:-]+\/layer\.tar$/u.test(path));
 }
 
-async function copyEntry(entry: Entry, archive: Pack, check: ArchiveCheck): Promise<void> {
+async function copyEntry(
+  entry: ArchiveEntry,
+  archive: ArchiveWriter,
+  check: ArchiveCheck,
+): Promise<void> {
   const { type, linkname } = entry.header;
   const name = posix.normalize(entry.header.name).replace(/^\/+/u, '');
   // Read by old engines instead of the manifest: another place for tags.
@@ -220,16 +232,12 @@ async function copyEntry(entry: Entry, archive: Pack, check: ArchiveCheck): Prom
  * archive is not of the expected image or would move another tag.
  */
 export function verifiedArchive(from: NodeJS.ReadableStream, expected: ExpectedImage): Readable {
-  const archive = pack();
   const check = new ArchiveCheck(expected);
-  const reader = extract();
-  const copying = (async () => {
-    for await (const entry of reader) await copyEntry(entry, archive, check);
-    check.finish();
-    archive.finalize();
-  })();
-  Promise.all([pipeline(from, reader), copying]).catch((error: unknown) => {
-    archive.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
-  return Readable.from(archive as AsyncIterable<Buffer>, { objectMode: false });
+  return rewriteArchive(
+    from,
+    (entry, archive) => copyEntry(entry, archive, check),
+    () => {
+      check.finish();
+    },
+  );
 }

@@ -150,6 +150,23 @@ test('an archive with too many entries is refused', async (t) => {
   t.regex(reasonOf(await load(entries)), /has over 10000 entries/u);
 });
 
+test('an archive whose names or documents would fill the memory is refused', async (t) => {
+  const document = JSON.stringify({ text: 'x'.repeat(250_000) });
+  const documents = Array.from({ length: 140 }, (_, at) => ({
+    name: `blobs/sha256/${at}`,
+    content: document,
+  }));
+  const longNames = Array.from({ length: 10 }, (_, at) => ({
+    name: `${at}${'x'.repeat(3_900_000)}`,
+  }));
+  for (const entries of [documents, longNames]) {
+    t.regex(
+      reasonOf(await load([configFile, manifest(), ...entries])),
+      /has too many names and documents/u,
+    );
+  }
+});
+
 for (const [title, entries, reason] of [
   ['no manifest', [configFile], /has no manifest\.json/u],
   ['two manifests', [configFile, manifest(), manifest()], /has manifest\.json twice/u],
