@@ -5,6 +5,7 @@ import {
   isAgreed,
   isContentReference,
   recordedId,
+  shortImageId,
   withClaim,
 } from '../common/model/trust/image-record.js';
 import type { RecordedImage } from '../common/protocol/control.js';
@@ -29,8 +30,8 @@ export async function recordImage(context: Context, nodeId: NodeId, image: strin
 }
 
 /**
- * Records an image after nodes have pulled it. Nodes pull on their own, so a node may say that it got another
- * content: the name has a recorded content only if all nodes that have the image agree on it.
+ * Records an image after nodes have pulled it. Nodes pull on their own, so a node may say that it
+ * got another content: the name has a recorded content only if all nodes with the image agree.
  */
 export async function recordPull(
   context: Context,
@@ -89,9 +90,7 @@ async function claimsOf(context: Context, image: string): Promise<readonly NodeC
 
 /** `node-1 (0123456789ab), node-2 (…)`. */
 function namesOf(claims: readonly NodeClaim[]): string {
-  return claims
-    .map(({ node, id }) => `${node} (${id.replace('sha256:', '').slice(0, 12)})`)
-    .join(', ');
+  return claims.map(({ node, id }) => `${node} (${shortImageId(id)})`).join(', ');
 }
 
 /** Removes the record of a name that clients have removed. */
@@ -103,7 +102,10 @@ export function forgetImage(tx: Transaction, image: string): void {
 function putClaim(tx: Transaction, image: string, claim: ImageClaim): void {
   const id = imageKey(image);
   const known = tx.get('images', id);
-  const contents = withClaim(known?.contents ?? {}, claim);
+  // No client has announced the contents that were copied between nodes.
+  const announced = known?.source === 'client' ? known : undefined;
+  if (recordedId(announced, claim.platform) === claim.id) return;
+  const contents = withClaim(announced?.contents ?? {}, claim);
   const record = { contents, source: 'client', nodeId: claim.nodeId } as const;
   if (known === undefined) tx.create('images', { id, ...record });
   else tx.put('images', { ...known, ...record });

@@ -8,6 +8,7 @@ import {
   imageKey,
   isContentReference,
   recordedId,
+  shortImageId,
   withClaim,
 } from '../common/model/trust/image-record.js';
 import type { Node } from '../common/model/node.js';
@@ -112,7 +113,8 @@ export class ImageDistributor {
     const key = imageKey(image);
     this.#options.write((tx) => {
       const known = tx.get('images', key);
-      if (recordedId(known, platform) !== undefined) return;
+      // A client's record has only contents that clients have announced.
+      if (known?.source === 'client' || recordedId(known, platform) !== undefined) return;
       const contents = withClaim(known?.contents ?? {}, { nodeId, id, platform });
       if (known === undefined) tx.create('images', { id: key, contents, source: 'copy', nodeId });
       else tx.put('images', { ...known, contents });
@@ -297,17 +299,12 @@ function differsError(
   expected: string | undefined,
   holders: readonly ImageHolder[],
 ): AppError {
-  const copies = holders.map(({ name, id }) => `${name} (${shortId(id)})`).join(', ');
+  const copies = holders.map(({ name, id }) => `${name} (${shortImageId(id)})`).join(', ');
   const problem =
     expected === undefined
       ? `nodes have different contents: ${copies}`
-      : `no connected node has its recorded content ${shortId(expected)}; other contents are on ${copies}`;
+      : `no connected node has its recorded content ${shortImageId(expected)}; other contents are on ${copies}`;
   return new AppError('not-found', `image ${image}: ${problem}; build, pull or load it again`);
-}
-
-/** The first twelve digits of an image id. */
-function shortId(id: string): string {
-  return id.replace('sha256:', '').slice(0, 12);
 }
 
 function noSourceError(image: string, platform: string, holders: readonly ImageHolder[]): AppError {

@@ -128,3 +128,30 @@ test('a deployment binds no image that nodes have with different contents', asyn
   });
   t.is(recorded(), undefined);
 });
+
+test('a content that was only copied between nodes is not announced by a record of another platform', async (t) => {
+  const claims = new Map([[w1, 'sha256:good']]);
+  const { context, recorded, store } = await cluster(claims);
+  await store.update('restore', (tx) => {
+    const contents = { 'linux/amd64': 'sha256:good', 'linux/arm64': 'sha256:copied' };
+    tx.create('images', { id: 'app:latest' as ImageId, contents, source: 'copy', nodeId: w2 });
+  });
+  await recordDeployed(context, 'app');
+  t.like(recorded(), { source: 'client', nodeId: w1 });
+  t.deepEqual(store.view.get('images', 'app:latest' as ImageId)?.contents, {
+    'linux/amd64': 'sha256:good',
+  });
+});
+
+test('a content that is recorded already is not written again', async (t) => {
+  const claims = new Map([
+    [w1, 'sha256:1'],
+    [w2, 'sha256:1'],
+  ]);
+  const { context, recorded } = await cluster(claims);
+  await recordDeployed(context, 'app');
+  const first = recorded();
+  await recordPull(context, [w2], 'app');
+  await recordImage(context, w2, 'app');
+  t.is(recorded(), first);
+});

@@ -281,6 +281,18 @@ test('the first copy of an image that no client has announced decides its conten
   t.regex(await copy(), /no connected node has its recorded content 1; other contents are on/u);
 });
 
+test('a copy for another platform adds no content to the record of a client', async (t) => {
+  const { nodes, copy, store, recorded } = await imageCluster();
+  await store.update('control', (tx) => {
+    const contents = { 'linux/arm64': 'sha256:2' };
+    tx.create('images', { id: 'app:1' as ImageId, contents, source: 'client', nodeId: w1 });
+  });
+  t.is(await copy(), 'from node-2');
+  await settle();
+  t.deepEqual(nodes.loaded, ['first second']);
+  t.deepEqual(recorded()?.contents, { 'linux/arm64': 'sha256:2' });
+});
+
 test('copies that differ are not copied while no content is recorded', async (t) => {
   const { nodes, copy, recorded } = await imageCluster();
   nodes.findImage = (nodeId) =>

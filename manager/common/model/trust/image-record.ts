@@ -46,6 +46,11 @@ export function recordedId(record: ImageRecord | undefined, platform: string): s
   return record?.contents[platformKey(platform)];
 }
 
+/** The first twelve digits of an image id. */
+export function shortImageId(id: string): string {
+  return id.replace('sha256:', '').slice(0, 12);
+}
+
 /** The contents with the node's copy for its platform; other platforms keep theirs. */
 export function withClaim(
   contents: ImageRecord['contents'],
