@@ -139,6 +139,15 @@ export class DockerTaskExecutor implements TaskExecutor {
     await changeNetworks(client, seen, inputs.networks, signal);
     await files.repoint(task, inputs, seen.taskId);
     await watch.inspect(containerId);
+    const changed = watch.get(containerId);
+    // For example a network that was removed from the engine: a failure is retried after a back-off.
+    if (changed !== undefined && !hasAddresses(changed, inputs.networks)) {
+      const networks = Object.keys(changed.addresses).join(', ') || 'none';
+      throw new AppError(
+        'unavailable',
+        `container ${changed.name}: its networks are ${networks} after the change; retrying`,
+      );
+    }
   }
 
   async start(
