@@ -39,7 +39,7 @@ const assignedTask = object<AssignedTask>({
   adopts: optional(branded()),
   stopTimeoutMs: optional(number),
   startDelayMs: optional(number),
-  imageIds: optional(array(nonEmptyString)),
+  imageId: optional(nonEmptyString),
 });
 
 const networkOnNode = object<NetworkOnNode>({

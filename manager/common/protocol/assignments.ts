@@ -11,10 +11,10 @@ export interface AssignedTask extends TaskParts {
    */
   readonly startDelayMs?: number;
   /**
-   * Ids of the image's recorded content for the task's platform; a container is created from no
+   * Id of the image's recorded content for the task's platform; a container is created from no
    * other. Absent without a record.
    */
-  readonly imageIds?: readonly string[];
+  readonly imageId?: string;
 }
 
 type TaskParts = Pick<

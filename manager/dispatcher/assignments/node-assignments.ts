@@ -168,12 +168,12 @@ export class NodeAssignments {
 
   /** A task keeps the image content that it was sent with. */
   #toAssigned(task: Task, sent: AssignedTask | undefined): AssignedTask {
-    const imageIds = sent === undefined ? this.#imageIds(task) : sent.imageIds;
-    return { ...toAssigned(task), ...(imageIds === undefined ? {} : { imageIds }) };
+    const imageId = sent === undefined ? this.#imageId(task) : sent.imageId;
+    return { ...toAssigned(task), ...(imageId === undefined ? {} : { imageId }) };
   }
 
   /** Undefined if the task wants what its registry has now, or no client has recorded the image. */
-  #imageIds({ spec: { container } }: Task): readonly string[] | undefined {
+  #imageId({ spec: { container } }: Task): string | undefined {
     if (container.pullPolicy === 'always') return undefined;
     const { view } = this.#source;
     const record = view.get('images', imageKey(container.image));
@@ -181,8 +181,7 @@ export class NodeAssignments {
     const node = view.get('nodes', this.nodeId)?.description;
     const own = node === undefined ? '' : `${node.os}/${node.arch}`;
     // The recorded content of another platform says nothing about this node's.
-    const id = recordedId(record, container.platform ?? own);
-    return id === undefined ? undefined : [id];
+    return recordedId(record, container.platform ?? own);
   }
 
   #hasGateways({ attachments }: Task): boolean {

@@ -32,8 +32,8 @@ test('a task is sent with the recorded content of its image, and keeps it', asyn
   const contents = { 'linux/amd64': 'sha256:a', 'linux/arm64': 'sha256:b' };
   await change((tx) => tx.create('images', { id, contents, source: 'client', nodeId: w2 }));
   await addTask('t1');
-  const idsOf = (tasks: readonly AssignedTask[] | undefined) => tasks?.map((task) => task.imageIds);
-  t.deepEqual(idsOf(tracker.open(w1).tasks), [['sha256:a']]);
+  const idsOf = (tasks: readonly AssignedTask[] | undefined) => tasks?.map((task) => task.imageId);
+  t.deepEqual(idsOf(tracker.open(w1).tasks), ['sha256:a']);
   await change((tx) => {
     const known = tx.get('images', id);
     if (known !== undefined) tx.put('images', { ...known, contents: { 'linux/amd64': 'new' } });
@@ -44,7 +44,7 @@ test('a task is sent with the recorded content of its image, and keeps it', asyn
   });
   await addTask('t2');
   const sent = tracker.take(w1)?.upsert.tasks;
-  t.deepEqual(idsOf(sent), [['sha256:a'], ['new']]);
+  t.deepEqual(idsOf(sent), ['sha256:a', 'new']);
 });
 
 test('a task is not bound to a content that no client has recorded, or if it always pulls', async (t) => {
@@ -57,7 +57,7 @@ test('a task is not bound to a content that no client has recorded, or if it alw
   await addTask('t1');
   await addTask('t2', { task: { container: { image: 'app:1', pullPolicy: 'always' } } });
   t.deepEqual(
-    tracker.open(w1).tasks.filter((task) => 'imageIds' in task),
+    tracker.open(w1).tasks.filter((task) => 'imageId' in task),
     [],
   );
 });
@@ -71,6 +71,6 @@ test('the content of another platform binds no task, unless the task wants that 
   await addTask('t1', { task: { container: { image } } });
   await addTask('t2', { task: { container: { image, platform: 'linux/arm64/v8' } } });
   const [own, foreign] = tracker.open(w1).tasks;
-  t.false('imageIds' in (own ?? {}));
-  t.deepEqual(foreign?.imageIds, ['sha256:b']);
+  t.false('imageId' in (own ?? {}));
+  t.is(foreign?.imageId, 'sha256:b');
 });

@@ -63,7 +63,7 @@ export class DockerTaskExecutor implements TaskExecutor {
   ): Promise<void> {
     const { images, volumes } = this.#parts;
     const spec = task.spec.container;
-    await images.ensure(spec, task.imageIds, progress, signal);
+    await images.ensure(spec, task.imageId, progress, signal);
     for (const volume of inputs.volumes) await volumes.ensure(volume, signal);
   }
 

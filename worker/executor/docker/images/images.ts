@@ -30,9 +30,6 @@ export interface LocalImage {
   readonly volumes: readonly string[];
 }
 
-/** Ids that the image may have; undefined allows every id. */
-type ImageIds = readonly string[] | undefined;
-
 /** Fetches the image from another node of the cluster; returns that node's name. */
 export type FetchFromPeer = (
   image: string,
@@ -57,13 +54,13 @@ export class Images {
   readonly #nodeName: string;
   readonly #clock: Clock;
   readonly #cache = new Map<string, LocalImage>();
-  /** Pulls in flight, by image and platform. */
+  /** Pulls in flight, by image, platform and recorded id. */
   readonly #pulls = new Map<string, Promise<void>>();
   /**
-   * Images that other nodes sent for recorded ids, by name. Engines with another image store give
-   * them other ids, but their archives were verified.
+   * Images that other nodes sent for a recorded id, by name. Engines with another image store give
+   * them another `id`, but their archives were verified.
    */
-  readonly #fetched = new Map<string, { readonly id: string; readonly ids: string }>();
+  readonly #fetched = new Map<string, { readonly id: string; readonly recordedId: string }>();
   #otherNodes: FetchFromPeer | undefined;
 
   constructor(client: EngineClient, nodeName: string, clock: Clock) {
@@ -85,21 +82,21 @@ export class Images {
 
   /**
    * Returns the image after pulling it according to `pullPolicy`. If the registry cannot provide
-   * it, a local copy or another node of the cluster is used. With `ids` only an image that has one
-   * of them is taken. Errors name image, node and reason.
+   * it, a local copy or another node of the cluster is used. With `recordedId` no other content is
+   * taken. Errors name image, node and reason.
    */
   async ensure(
     spec: ContainerSpec,
-    ids: ImageIds,
+    recordedId: string | undefined,
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<LocalImage> {
     const { image, pullPolicy } = spec;
     if (pullPolicy !== 'always') {
       const local = await this.find(image, signal);
-      if (local !== undefined && this.#isExpected(image, local, ids)) return local;
+      if (local !== undefined && this.#isExpected(image, local, recordedId)) return local;
     }
-    await this.#obtainOnce(spec, ids, progress, signal);
+    await this.#obtainOnce(spec, recordedId, progress, signal);
     const obtained = await this.find(image, signal);
     if (obtained === undefined) {
       throw new AppError(
@@ -107,17 +104,17 @@ export class Images {
         `image ${image} is missing on node ${this.#nodeName} after the pull`,
       );
     }
-    if (this.#isExpected(image, obtained, ids)) return obtained;
+    if (this.#isExpected(image, obtained, recordedId)) return obtained;
     throw new AppError(
       'not-found',
       `image ${image}: node ${this.#nodeName} can only get another content than the recorded one; build, pull or load it again`,
     );
   }
 
-  #isExpected(image: string, { id }: LocalImage, ids: ImageIds): boolean {
-    if (ids === undefined || ids.includes(id)) return true;
+  #isExpected(image: string, { id }: LocalImage, recordedId: string | undefined): boolean {
+    if (recordedId === undefined || recordedId === id) return true;
     const fetched = this.#fetched.get(image);
-    return fetched?.id === id && fetched.ids === ids.join();
+    return fetched?.id === id && fetched.recordedId === recordedId;
   }
 
   async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
@@ -239,15 +236,15 @@ export class Images {
 
   async #obtainOnce(
     spec: ContainerSpec,
-    ids: ImageIds,
+    recordedId: string | undefined,
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void> {
-    const key = `${spec.image} ${spec.platform ?? ''} ${ids?.join() ?? ''}`;
+    const key = `${spec.image} ${spec.platform ?? ''} ${recordedId ?? ''}`;
     let pull = this.#pulls.get(key);
     if (pull === undefined) {
       // Independent of one task's signal: other tasks may wait for the same pull.
-      pull = this.#obtain(spec, ids, progress).finally(() => {
+      pull = this.#obtain(spec, recordedId, progress).finally(() => {
         this.#pulls.delete(key);
       });
       this.#pulls.set(key, pull);
@@ -260,7 +257,11 @@ export class Images {
     await Promise.race([pull, aborted]);
   }
 
-  async #obtain(spec: ContainerSpec, ids: ImageIds, progress: ProgressCallback): Promise<void> {
+  async #obtain(
+    spec: ContainerSpec,
+    recordedId: string | undefined,
+    progress: ProgressCallback,
+  ): Promise<void> {
     const { image, pullPolicy, platform } = spec;
     const policy = pullPolicy === 'never' ? '; its pull policy is never' : undefined;
     let refusal = new AppError(
@@ -272,7 +273,7 @@ export class Images {
         await this.#pull(spec, progress);
         this.invalidate(image);
         const pulled = await this.find(image, neverAborts);
-        if (pulled === undefined || this.#isExpected(image, pulled, ids)) return;
+        if (pulled === undefined || this.#isExpected(image, pulled, recordedId)) return;
         refusal = new AppError(
           'not-found',
           `image ${image}: its registry now has another content than the recorded one`,
@@ -289,8 +290,8 @@ export class Images {
     await this.#fromOtherNodes(image, platform, refusal, progress);
     this.invalidate(image);
     const fetched = await this.find(image, neverAborts);
-    if (fetched !== undefined && ids !== undefined) {
-      this.#fetched.set(image, { id: fetched.id, ids: ids.join() });
+    if (fetched !== undefined && recordedId !== undefined) {
+      this.#fetched.set(image, { id: fetched.id, recordedId });
     }
   }
 
