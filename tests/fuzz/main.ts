@@ -7,7 +7,7 @@ import type { Figures, FuzzMessage } from './target.js';
 /**
  * `npm run fuzz -- TARGET [--minutes N] [--seed N]` attacks one part of the program with malformed
  * input. It prints crashes, the growth of memory and the longest block of the event loop, and exits
- * with 1 after a crash or a block of more than 200 ms.
+ * with 1 after a crash, a block of more than 200 ms or a campaign without an accepted input.
  */
 const maxBusyMs = 200;
 /** Part of the campaign after which memory counts as growth: caches are full by then. */
@@ -67,7 +67,9 @@ function report({ crash, samples }: Outcome, seed: number): boolean {
   console.log(
     `event loop  busy for at most ${busyMs.toFixed(0)} ms (limit ${String(maxBusyMs)}), delayed by at most ${(last?.delayMs ?? 0).toFixed(0)} ms`,
   );
-  return crash === undefined && busyMs <= maxBusyMs;
+  const isTested = last !== undefined && last.answers > 0;
+  if (!isTested) console.log('no input was accepted: the target does not reach the code');
+  return crash === undefined && busyMs <= maxBusyMs && isTested;
 }
 
 const { values, positionals } = parseArgs({
