@@ -67,9 +67,14 @@ function report({ crash, samples }: Outcome, seed: number): boolean {
   console.log(
     `event loop  busy for at most ${busyMs.toFixed(0)} ms (limit ${String(maxBusyMs)}), delayed by at most ${(last?.delayMs ?? 0).toFixed(0)} ms`,
   );
-  const isTested = last !== undefined && last.answers > 0;
-  if (!isTested) console.log('no input was accepted: the target does not reach the code');
-  return crash === undefined && busyMs <= maxBusyMs && isTested;
+  return crash === undefined && busyMs <= maxBusyMs && reachesCode(last);
+}
+
+/** False if every input was refused before it reached the code under attack. */
+function reachesCode(last: Figures | undefined): boolean {
+  const isReached = last !== undefined && last.answers > 0;
+  if (!isReached) console.log('answers     none: the inputs do not reach the code under attack');
+  return isReached;
 }
 
 const { values, positionals } = parseArgs({

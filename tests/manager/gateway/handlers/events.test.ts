@@ -22,17 +22,12 @@ const scene = (t: ExecutionContext): Promise<GatewayScene> => gatewayScene(t, pk
 
 test('events are replayed and followed until the requested time', async (t) => {
   const { api } = await scene(t);
-  const until_ = Math.floor(Date.now() / 1000) + 1;
-  const filters = encodeURIComponent(JSON.stringify({ event: ['start'] }));
-  const { status, body } = await api.request(
-    'GET',
-    `/events?since=0&until=${until_}&filters=${filters}`,
-  );
-  t.is(status, 200);
-  const told = body
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { Actor: { Attributes: Record<string, string> } });
+  const filters = { event: ['start'] };
+  let told: readonly ToldEvent[] = [];
+  await until('the three containers are told', 60_000, async () => {
+    told = await eventsOf(api, { since: '0', filters, forMs: 1_000 });
+    return told.length >= 3;
+  });
   t.deepEqual(told.map(({ Actor }) => Actor.Attributes['com.docker.compose.service']).sort(), [
     'redis',
     'web',
@@ -45,17 +40,18 @@ interface ToldEvent {
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
 }
 
-/** The events that a request until now has told, with the text of each time. */
+/** The events that a request of `forMs` milliseconds tells, with the text of each time. */
 async function eventsOf(
   api: DockerApi,
-  since: string,
-  filters: object,
+  asked: { readonly since: string; readonly filters: object; readonly forMs?: number },
 ): Promise<readonly (ToldEvent & { readonly nanos: string })[]> {
+  const { since, filters, forMs = 0 } = asked;
   const query = new URLSearchParams({
     ...{ since, filters: JSON.stringify(filters) },
-    until: String(Date.now() / 1000),
+    until: String((Date.now() + forMs) / 1000),
   });
-  const { body } = await api.request('GET', `/events?${query.toString()}`);
+  const { status, body } = await api.request('GET', `/events?${query.toString()}`);
+  if (status !== 200) throw new Error(`GET /events: ${String(status)} ${body}`);
   return body
     .trim()
     .split('\n')
@@ -78,15 +74,18 @@ test('events of removed containers have their labels, and a client resumes after
   holder?.report(id, aStatus('shutdown', { containerId: `c-${id}`, exitCode: 0 }));
   const filters = { label: ['com.docker.compose.service=web', 'io.shoal.slot=2'] };
   await until('the removal is told', 60_000, async () => {
-    const told = await eventsOf(api, '0', { event: ['destroy'] });
+    const told = await eventsOf(api, { since: '0', filters: { event: ['destroy'] } });
     return told.length === 1;
   });
-  const told = await eventsOf(api, '0', filters);
+  const told = await eventsOf(api, { since: '0', filters });
   const actions = told.map(({ Action }) => Action);
   t.true(actions.includes('start'));
   t.is(actions.at(-1), 'destroy');
   const [first] = told;
   const next = String(BigInt(first?.nanos ?? '0') + 1n).padStart(10, '0');
-  const rest = await eventsOf(api, `${next.slice(0, -9)}.${next.slice(-9)}`, filters);
+  const rest = await eventsOf(api, {
+    since: `${next.slice(0, -9)}.${next.slice(-9)}`,
+    filters,
+  });
   t.deepEqual(rest, told.slice(1));
 });
