@@ -2,6 +2,7 @@ import { createCipheriv, createPrivateKey, randomBytes, scrypt } from 'node:cryp
 import type { ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AppError } from '../../manager/common/base/errors.js';
+import { requirePassphrase } from '../output/secret-input.js';
 
 /*
  * Private keys encrypted with a passphrase: PKCS #8 with PBES2 (RFC 8018), scrypt (RFC 7914) and
@@ -12,7 +13,6 @@ const deriveKey = promisify<string, Buffer, number, ScryptOptions, Buffer>(scryp
 
 /** 16 MiB and about 0.3 s for each guess; OpenSSL refuses keys that need more than 32 MiB. */
 const cost = { N: 2 ** 14, r: 8, p: 5 };
-const minPassphrase = 8;
 
 const oids = {
   pbes2: '2a864886f70d01050d',
@@ -49,12 +49,7 @@ export function isProtectedKey(pem: string): boolean {
 
 /** Encrypts a private key (PEM). Throws `invalid` if the passphrase is too short. */
 export async function protectKey(pem: string, passphrase: string): Promise<string> {
-  if (passphrase.length < minPassphrase) {
-    throw new AppError(
-      'invalid',
-      `passphrase: too short; use at least ${minPassphrase} characters`,
-    );
-  }
+  requirePassphrase(passphrase);
   const plain = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
   const [salt, iv] = [randomBytes(16), randomBytes(16)];
   const key = await deriveKey(passphrase, salt, 32, cost);

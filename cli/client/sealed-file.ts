@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { ScryptOptions } from 'node:crypto';
 import { decodeJson, integer, object, oneOf, string } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
+import { requirePassphrase } from '../output/secret-input.js';
 
 const deriveKey = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
@@ -11,7 +12,6 @@ const cost = 2 ** 16;
 const blockSize = 8;
 /** A file cannot demand more memory than 1 GiB of the computer that opens it. */
 const maxCost = 2 ** 20;
-const minPassphrase = 8;
 
 interface SealedFile {
   readonly format: 'shoal-client';
@@ -36,12 +36,6 @@ const sealedFile = object<SealedFile>({
 function keyOf(passphrase: string, salt: Buffer, n: number): Promise<Buffer> {
   const maxmem = 256 * n * blockSize;
   return deriveKey(passphrase.normalize('NFC'), salt, 32, { N: n, r: blockSize, p: 1, maxmem });
-}
-
-/** Throws `invalid` for a passphrase that is too short to seal a file with. */
-export function requirePassphrase(passphrase: string): void {
-  if (passphrase.length >= minPassphrase) return;
-  throw new AppError('invalid', `passphrase: too short; use at least ${minPassphrase} characters`);
 }
 
 /** Encrypts a text with a passphrase: scrypt and AES-256-GCM. Throws `invalid` if it is too short. */

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { AppError } from '../../manager/common/base/errors.js';
 
 const maxLength = 1_024;
@@ -6,8 +7,10 @@ const maxLength = 1_024;
  * Asks for a secret on the terminal without showing what is typed. Throws `cancelled` on an
  * interrupt and at the end of the input.
  */
-export async function promptSecret(question: string): Promise<string> {
-  const { stdin, stderr } = process;
+export async function promptSecret(
+  question: string,
+  { stdin, stderr }: Pick<NodeJS.Process, 'stdin' | 'stderr'> = process,
+): Promise<string> {
   stderr.write(`${question}: `);
   stdin.setRawMode(true);
   stdin.resume();
@@ -23,6 +26,8 @@ export async function promptSecret(question: string): Promise<string> {
 function readLine(input: NodeJS.ReadStream): Promise<string> {
   return new Promise((resolve, reject) => {
     let typed: readonly string[] = [];
+    // A character of several bytes may arrive in two parts.
+    const decoder = new StringDecoder('utf8');
     const settle = (end: () => void): void => {
       input.off('data', onData);
       input.off('end', onEnd);
@@ -35,7 +40,7 @@ function readLine(input: NodeJS.ReadStream): Promise<string> {
     };
     const onEnd = cancel;
     const onData = (data: Buffer): void => {
-      for (const character of data.toString('utf8')) {
+      for (const character of decoder.write(data)) {
         const typedKey = keyOf(character);
         if (typedKey === 'cancel') {
           cancel();

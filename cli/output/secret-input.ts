@@ -1,9 +1,10 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 
-/** Longest token or passphrase with what follows it, bytes. */
+/** Longest token or passphrase, bytes. */
 const maxLength = 4_096;
+const minPassphrase = 8;
 
 /**
  * Reads the first line of a file, or of standard input for `-`: a secret that is read so does not
@@ -15,28 +16,27 @@ export async function readSecret(
   flag: string,
 ): Promise<string> {
   try {
-    const text = path === '-' ? await firstBytes(stdin) : await firstBytesOf(path);
-    return (text.split('\n')[0] ?? '').replace(/\r$/u, '');
+    return await firstLine(path === '-' ? stdin : createReadStream(path));
   } catch (error) {
     throw new AppError('invalid', `${flag}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-async function firstBytesOf(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(maxLength), 0, maxLength);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
+/** Ends with the line, not with the input: a terminal or a pipe may stay open. */
+async function firstLine(input: NodeJS.ReadableStream): Promise<string> {
+  let seen = Buffer.alloc(0);
+  for await (const chunk of input) {
+    seen = Buffer.concat([seen, typeof chunk === 'string' ? Buffer.from(chunk) : chunk]);
+    if (seen.includes('\n') || seen.length > maxLength) break;
   }
+  const end = seen.indexOf('\n');
+  const line = end === -1 ? seen : seen.subarray(0, end);
+  if (line.length <= maxLength) return line.toString('utf8').replace(/\r$/u, '');
+  throw new Error(`the first line is longer than ${maxLength} bytes`);
 }
 
-async function firstBytes(stream: NodeJS.ReadableStream): Promise<string> {
-  let text = '';
-  for await (const chunk of stream) {
-    text += String(chunk);
-    if (text.length > maxLength) break;
-  }
-  return text;
+/** Throws `invalid` for a passphrase that is too short to encrypt with. */
+export function requirePassphrase(passphrase: string): void {
+  if (passphrase.length >= minPassphrase) return;
+  throw new AppError('invalid', `passphrase: too short; use at least ${minPassphrase} characters`);
 }

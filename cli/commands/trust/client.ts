@@ -8,9 +8,8 @@ import { createPrivateKey, createRequest } from '../../../manager/common/pki/pki
 import type { IssuedClient } from '../../../manager/common/protocol/security.js';
 import { forEachName } from '../../arguments/each.js';
 import type { Cli } from '../../cli.js';
-import { readSecret } from '../../output/secret-input.js';
+import { readSecret, requirePassphrase } from '../../output/secret-input.js';
 import { writeClientFile } from '../../client/client-file.js';
-import { requirePassphrase } from '../../client/sealed-file.js';
 import { findCluster } from '../../inventory/context.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';

@@ -16,8 +16,19 @@ test('a secret is the first line of its file or of standard input, with its spac
   t.is(await readSecret({ stdin: stdin as unknown as NodeJS.ReadStream }, '-', '--token'), 'from');
 });
 
-test('an endless input is cut, and a missing file is named with its flag', async (t) => {
-  t.true((await readSecret(noInput, '/dev/zero', '--token-file')).length <= 4_096);
+test('a secret from an open input is read as soon as its line ends', async (t) => {
+  const stdin = new PassThrough();
+  const euro = Buffer.from('€');
+  stdin.write(euro.subarray(0, 1));
+  const reading = readSecret({ stdin: stdin as unknown as NodeJS.ReadStream }, '-', '--token');
+  stdin.write(Buffer.concat([euro.subarray(1), Buffer.from('\n')]));
+  t.is(await reading, '€');
+});
+
+test('an endless line is refused, and a missing file is named with its flag', async (t) => {
+  await t.throwsAsync(readSecret(noInput, '/dev/zero', '--token-file'), {
+    message: '--token-file: the first line is longer than 4096 bytes',
+  });
   await t.throwsAsync(readSecret(noInput, '/nosuch', '--token-file'), {
     message: /^--token-file: ENOENT/u,
   });
