@@ -15,8 +15,8 @@ export interface EngineAccess extends ClientCredentials {
 /**
  * Returns the user's certificate for a machine's engine, renewed if necessary, and links it into the
  * machine's folder. An engine of an earlier version accepts the owner's certificate. Throws
- * `unsupported` if the engine has no
- * port, `not-found` without certificates, `unavailable` if the engine still trusts a replaced CA.
+ * `unsupported` if the engine has no port, `not-found` without certificates, `unavailable` if the
+ * engine still trusts a replaced CA.
  */
 export async function engineCredentials(
   store: MachineStore,

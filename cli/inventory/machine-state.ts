@@ -44,8 +44,8 @@ async function askEngine(
 
 /**
  * Probes whether a machine runs (its ssh port accepts connections; driver `none` counts as running)
- * and queries its engine's version, unless `credentials` is
- * undefined or the engine has no port. Never throws.
+ * and queries its engine's version, unless `credentials` is undefined or the engine has no port.
+ * Never throws.
  */
 export async function probeMachineState(
   record: MachineRecord,

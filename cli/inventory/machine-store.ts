@@ -145,7 +145,9 @@ export class MachineStore {
     for (const file of ['cert.pem', 'key.pem']) {
       const target = relative(folder, join(this.engineFolder(cluster), file));
       const path = join(folder, file);
-      if ((await readlink(path).catch(() => undefined)) === target) continue;
+      // Missing, or a file that is no link: replaced.
+      const seen = await readlink(path).catch(() => undefined);
+      if (seen === target) continue;
       const fresh = `${path}.${randomUUID()}.new`;
       await symlink(target, fresh);
       await rename(fresh, path);

@@ -38,7 +38,7 @@ export async function replaceAnchors(
 function summary({ replaced, failed }: AnchorReplacement): readonly string[] {
   if (replaced.length + failed.length === 0) {
     return [
-      'engines keep their CA: this computer has no records of machines; run "shoal ca rotate --engines" on the computer that created them',
+      'engines keep their CA: this computer has no record of an engine with a port; if another computer has created machines, run "shoal ca rotate --engines" there',
     ];
   }
   return [
