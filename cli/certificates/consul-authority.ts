@@ -1,6 +1,6 @@
 import type { KeyPair, SigningParameters } from '../../manager/common/pki/pki.js';
 import { createAuthority, createPrivateKey, validityFor } from '../../manager/common/pki/pki.js';
-import { certificateDays } from './authority.js';
+import { authorityDays, certificateDays } from './lifetimes.js';
 
 /*
  * The CA of a cluster's Consul agents (--consul-server). It signs nothing else, and nothing else
@@ -9,8 +9,6 @@ import { certificateDays } from './authority.js';
 
 /** Organizational unit of the agents' certificates. */
 export const consulRole = 'consul';
-
-const authorityDays = 3650;
 
 /** Creates the CA of a cluster's Consul agents. */
 export async function createConsulAuthority(cluster: string, now: Date): Promise<KeyPair> {

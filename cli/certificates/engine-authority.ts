@@ -7,24 +7,18 @@ import { isFileNotFound, readFileIfExists } from '../../manager/common/base/file
 import { readKeyPair, replaceKeyPair } from '../../manager/common/pki/pki-files.js';
 import { certificateFingerprint } from '../../manager/common/pki/pki-peer.js';
 import type { KeyPair } from '../../manager/common/pki/pki.js';
-import {
-  createAuthority,
-  createPrivateKey,
-  createRequest,
-  signRequest,
-  validityFor,
-} from '../../manager/common/pki/pki.js';
+import { createAuthority, createPrivateKey, validityFor } from '../../manager/common/pki/pki.js';
 import { withFileLock } from '../inventory/file-lock.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
-import { localUserName } from './authority.js';
+import { authorityDays } from './lifetimes.js';
+import { localUserName, signUserCertificate } from './user-client.js';
 
 /*
  * The CA that the engines of a cluster trust for clients of their port. It signs nothing but the
  * user's short-lived certificate, so replacing it invalidates every copy of such a certificate.
  */
 
-const authorityDays = 3650;
 /** Life of a client certificate for engines, ms. */
 const clientLifeMs = 12 * 3_600_000;
 /** Age at which the certificate is renewed, ms: whoever is given one can use it for 11 hours. */
@@ -140,14 +134,11 @@ async function issue(
   key: string | undefined,
   now: Date,
 ): Promise<KeyPair> {
-  const user = localUserName();
   const used = key ?? (await createPrivateKey());
-  const cert = await signRequest(authority, {
-    request: await createRequest(used, user),
-    subject: { commonName: user, organizationalUnit: 'engine client', organization: user },
-    alternativeNames: [],
-    usage: 'client',
-    validity: validityFor(now, clientLifeMs / dayMs),
+  const cert = await signUserCertificate(authority, used, {
+    organizationalUnit: 'engine client',
+    now,
+    days: clientLifeMs / dayMs,
   });
   const pair = { cert, key: used };
   // The key stays while the CA does: a concurrent reader of both files finds a matching pair.

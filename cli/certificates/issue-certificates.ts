@@ -6,7 +6,7 @@ import { clusterAuthoritySubject, signRequest, validityFor } from '../../manager
 import { AppError } from '../../manager/common/base/errors.js';
 import { packTar } from '../bundle/archive.js';
 import type { UserAuthority } from './authority.js';
-import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './authority.js';
+import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './lifetimes.js';
 import { consulOrder } from './consul-authority.js';
 import type { CertificateName } from '../inventory/remote-paths.js';
 import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';

@@ -1,8 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeJson, nonEmptyString, object, oneOf } from '../../manager/common/base/decode.js';
 import { readFileIfExists } from '../../manager/common/base/files.js';
-import { replaceFile } from '../../manager/common/pki/pki-files.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 
 /*
@@ -31,7 +29,8 @@ const stored = object<RootRotation>({
   nextKey: nonEmptyString,
 });
 
-function pathOf(store: MachineStore): string {
+/** Path of the file with the state. */
+export function rotationPath(store: MachineStore): string {
   return join(store.certsFolder, 'rotation.json');
 }
 
@@ -43,20 +42,7 @@ export function trustedRoots({ pass, old, next }: RootRotation): string {
 
 /** Reads the rotation in progress; undefined if there is none. */
 export async function readRotation(store: MachineStore): Promise<RootRotation | undefined> {
-  const path = pathOf(store);
+  const path = rotationPath(store);
   const text = await readFileIfExists(path);
   return text === undefined ? undefined : decodeJson(text, stored, path, 'restore the file');
-}
-
-/** Enters a pass: from now on this computer signs and trusts as the pass requires. */
-export async function enterPass(store: MachineStore, rotation: RootRotation): Promise<void> {
-  await replaceFile(pathOf(store), `${JSON.stringify(rotation)}\n`, 0o600);
-  await replaceFile(join(store.certsFolder, 'ca.pem'), trustedRoots(rotation), 0o644);
-}
-
-/** Ends the rotation: the next root is the root. */
-export async function finishRotation(store: MachineStore, rotation: RootRotation): Promise<void> {
-  await replaceFile(join(store.certsFolder, 'ca-key.pem'), rotation.nextKey, 0o600);
-  await replaceFile(join(store.certsFolder, 'ca.pem'), rotation.next, 0o644);
-  await rm(pathOf(store));
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import { readKeyPair, replaceKeyPair } from '../../manager/common/pki/pki-files.js';
+import { lifeLeft } from '../../manager/common/pki/pki-renewal.js';
 import type { KeyPair } from '../../manager/common/pki/pki.js';
 import { createPrivateKey, createRequest } from '../../manager/common/pki/pki.js';
 import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
@@ -20,11 +21,9 @@ export interface ClientRenewal {
 /** Limit of each of the two calls; the command of the user waits for them. */
 const callTimeoutMs = 10_000;
 
-/** True if a certificate is in the last third of its life and has not expired. */
-export function isRenewable(cert: string, nowMs: number): boolean {
-  const { validFrom, validTo } = new X509Certificate(cert);
-  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  return nowMs < to && to - nowMs < (to - from) / 3;
+/** An expired certificate cannot authenticate its own renewal. */
+function isRenewable(cert: string, nowMs: number): boolean {
+  return lifeLeft(new X509Certificate(cert), nowMs) === 'expires soon';
 }
 
 /**

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lifeLeft } from '../../manager/common/pki/pki-renewal.js';
 import type { KeyPair } from '../../manager/common/pki/pki.js';
 import {
   clusterAuthoritySubject,
@@ -10,8 +11,8 @@ import {
   signRequest,
   validityFor,
 } from '../../manager/common/pki/pki.js';
-import { clusterAuthorityDays, nodeCertificateDays } from '../certificates/authority.js';
 import type { UserAuthority } from '../certificates/authority.js';
+import { clusterAuthorityDays, nodeCertificateDays } from '../certificates/lifetimes.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
 import type { LocalDaemon } from './layout.js';
 
@@ -43,9 +44,7 @@ async function readPair(paths: KeyPairPaths): Promise<KeyPair | undefined> {
 function isStale(cert: string, issuer: string, now: Date): boolean {
   const leaf = new X509Certificate(cert);
   if (!leaf.verify(new X509Certificate(issuer).publicKey)) return true;
-  const from = Date.parse(leaf.validFrom);
-  const to = Date.parse(leaf.validTo);
-  return to - now.getTime() < (to - from) / 3;
+  return lifeLeft(leaf, now.getTime()) !== 'valid';
 }
 
 /**

@@ -4,7 +4,7 @@ import {
   beginRootRotation,
   endRootRotation,
   enterRootPass,
-} from '../certificates/authority.js';
+} from '../certificates/replace-root.js';
 import { askOnce, readPassphrase } from '../certificates/passphrase.js';
 import type { RootPass } from '../certificates/root-rotation.js';
 import { rootPasses } from '../certificates/root-rotation.js';

@@ -11,12 +11,9 @@ import {
 import type { CaMember, CaStatus } from '../../../manager/common/protocol/security.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import {
-  clusterAuthorityDays,
-  loadUserAuthority,
-  protectAuthority,
-  unprotectAuthority,
-} from '../../certificates/authority.js';
+import { loadUserAuthority } from '../../certificates/authority.js';
+import { clusterAuthorityDays } from '../../certificates/lifetimes.js';
+import { protectAuthority, unprotectAuthority } from '../../certificates/protect-authority.js';
 import { readPassphrase } from '../../certificates/passphrase.js';
 import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';

@@ -43,6 +43,17 @@ export function renewalDue(notBeforeMs: number, notAfterMs: number, random: numb
   return notBeforeMs + lifeMs * (2 / 3 - random / 15);
 }
 
+/** How much of its life a certificate has left; it expires soon in the last third. */
+export function lifeLeft(
+  { validFrom, validTo }: X509Certificate,
+  nowMs: number,
+): 'valid' | 'expires soon' | 'expired' {
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  const leftMs = to - nowMs;
+  if (leftMs <= 0) return 'expired';
+  return leftMs < (to - from) / 3 ? 'expires soon' : 'valid';
+}
+
 /**
  * Throws `internal` unless the chain has the same subject, is signed by our CA and is valid now: a
  * bad response must never replace a working certificate.

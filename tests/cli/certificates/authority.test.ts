@@ -2,12 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { loadUserAuthority } from '../../../cli/certificates/authority.js';
+import { certificateDays } from '../../../cli/certificates/lifetimes.js';
 import {
-  certificateDays,
-  loadUserAuthority,
   protectAuthority,
   unprotectAuthority,
-} from '../../../cli/certificates/authority.js';
+} from '../../../cli/certificates/protect-authority.js';
 import { isProtectedKey } from '../../../cli/certificates/protected-key.js';
 import { MachineStore } from '../../../cli/inventory/machine-store.js';
 import { keyMatchesCertificate } from '../../../manager/common/pki/pki-files.js';

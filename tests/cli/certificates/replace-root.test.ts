@@ -3,15 +3,15 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { loadUserAuthority } from '../../../cli/certificates/authority.js';
+import { certificateDays } from '../../../cli/certificates/lifetimes.js';
+import { protectAuthority } from '../../../cli/certificates/protect-authority.js';
 import {
   adoptRoot,
   beginRootRotation,
-  certificateDays,
   endRootRotation,
   enterRootPass,
-  loadUserAuthority,
-  protectAuthority,
-} from '../../../cli/certificates/authority.js';
+} from '../../../cli/certificates/replace-root.js';
 import { isProtectedKey } from '../../../cli/certificates/protected-key.js';
 import { readRotation } from '../../../cli/certificates/root-rotation.js';
 import { MachineStore } from '../../../cli/inventory/machine-store.js';
