@@ -108,7 +108,7 @@ function setHeaders(response: ServerResponse, version: string): void {
   response.setHeader('api-version', apiVersion);
   response.setHeader('docker-experimental', 'false');
   response.setHeader('ostype', 'linux');
-  response.setHeader('swarm', 'inactive');
+  response.setHeader('swarm', 'active/manager');
   response.setHeader('server', `Shoal/${version} (linux)`);
 }
 

@@ -20,6 +20,7 @@ import { unsupportedRoutes } from './handlers/unsupported.js';
 import { statsRoutes } from './handlers/stats.js';
 import { lifecycleRoutes } from './handlers/lifecycle.js';
 import { systemRoutes } from './handlers/system.js';
+import { swarmRoutes } from './swarm/routes.js';
 import { volumeRoutes } from './handlers/volumes.js';
 
 /** Routes in order of precedence: the first match wins. */
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
   ...buildRoutes,
   ...imageTransferRoutes,
   ...imageRoutes,
+  ...swarmRoutes,
   ...unsupportedRoutes,
 ];
 

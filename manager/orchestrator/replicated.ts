@@ -10,12 +10,27 @@ import { monitorUpdate } from './monitor-update.js';
 /** Decides how to fill slots 1..N of a replicated service with tasks of the current spec. */
 export function reconcileReplicated(snapshot: ServiceSnapshot): readonly TaskChange[] {
   const { mode } = snapshot.service.spec;
-  const replicas = mode.kind === 'replicated' ? mode.replicas : 0;
-  const slots = Array.from({ length: replicas }, (_, index) => ({
-    slot: index + 1,
-    mayFill: true,
-  }));
+  const { replicas, maxConcurrent = Infinity } =
+    mode.kind === 'replicated' ? mode : { replicas: 0 };
+  const done = Number.isFinite(maxConcurrent) ? completedSlots(snapshot) : new Set<number>();
+  let open = 0;
+  const slots = Array.from({ length: replicas }, (_, index) => {
+    const slot = index + 1;
+    if (!done.has(slot)) open += 1;
+    return { slot, mayFill: done.has(slot) || open <= maxConcurrent };
+  });
   return reconcileSlots(slots, snapshot, `the service is scaled to ${replicas}`);
+}
+
+/** Slots of a job whose task of the current spec has completed. */
+function completedSlots({ service, tasks }: ServiceSnapshot): ReadonlySet<number> {
+  return new Set(
+    tasks
+      .filter(
+        ({ status, taskHash }) => status.state === 'complete' && taskHash === service.taskHash,
+      )
+      .map(({ slot }) => slot),
+  );
 }
 
 /** Reconciles the given slots; shared by replicated and global services. */

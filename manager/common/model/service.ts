@@ -48,7 +48,13 @@ export interface ServiceSpec {
 }
 
 export type ServiceMode = (
-  { readonly kind: 'replicated'; readonly replicas: number } | { readonly kind: 'global' }
+  | {
+      readonly kind: 'replicated';
+      readonly replicas: number;
+      /** Jobs only: slots filled at the same time; undefined fills all of them. */
+      readonly maxConcurrent?: number;
+    }
+  | { readonly kind: 'global' }
 ) & {
   /** Job: tasks run to completion; a completed task is replaced only if the service changes. */
   readonly job?: true;

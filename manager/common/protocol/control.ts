@@ -164,6 +164,8 @@ export interface ControlCallMap
       readonly force?: boolean;
       readonly labelAdd?: Labels;
       readonly labelRemove?: readonly string[];
+      /** Throws `conflict` unless the node has this version. */
+      readonly version?: number;
     };
     result: Node;
   };

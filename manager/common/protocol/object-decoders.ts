@@ -85,8 +85,13 @@ const updateConfig = object<UpdateConfig>({
 });
 
 const serviceMode = tagged<'kind', ServiceMode>('kind', {
-  replicated: object<{ readonly replicas: number; readonly job?: true }>({
+  replicated: object<{
+    readonly replicas: number;
+    readonly maxConcurrent?: number;
+    readonly job?: true;
+  }>({
     replicas: count,
+    maxConcurrent: optional(count),
     job: optional(oneOf(true)),
   }),
   global: object<{ readonly job?: true }>({ job: optional(oneOf(true)) }),

@@ -6,6 +6,7 @@ import type { Transaction } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 import { findNode } from '../find.js';
+import { requireVersion } from '../require-version.js';
 
 const availabilities: readonly NodeSpec['availability'][] = ['active', 'pause', 'drain'];
 
@@ -22,6 +23,7 @@ function readAvailability(args: Args): NodeSpec['availability'] | undefined {
 
 function update(tx: Transaction, args: Args): Node {
   const node = findNode(tx, args.text('node'));
+  requireVersion(node, args.count('version'));
   const labels: Record<string, string> = { ...node.spec.labels };
   for (const key of args.texts('labelRemove')) {
     if (!Object.hasOwn(labels, key)) {

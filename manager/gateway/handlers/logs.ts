@@ -1,5 +1,6 @@
 import { readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
+import type { Task } from '../../common/model/task.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import type { LogLine, LogOptions } from '../../common/protocol/worker-calls.js';
@@ -10,14 +11,18 @@ import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context
 import { flagParameter, timeParameter } from '../query.js';
 import { multiplexed } from '../translate/multiplex.js';
 
-interface LogQuery {
+export interface LogQuery {
   readonly streams: ReadonlySet<LogLine['stream']>;
   readonly timestamps: boolean;
   readonly isTty: boolean;
   readonly options: LogOptions;
 }
 
-function readQuery({ query }: ApiRequest, { task }: PlacedContainer): LogQuery {
+/** Reads the parameters of a log request for a task. Throws `invalid`. */
+export function readLogQuery(
+  { query }: Pick<ApiRequest, 'query'>,
+  task: Pick<Task, 'spec'>,
+): LogQuery {
   const streams = (['stdout', 'stderr'] as const).filter((stream) => flagParameter(query, stream));
   if (streams.length === 0) {
     throw new AppError('invalid', 'Bad parameters: you must choose at least one stream');
@@ -48,7 +53,7 @@ const logs: RouteHandler = (context, request, reference = '') => {
       `logs of ${reference}: not available, node ${name} is ${item.node.status.state}`,
     );
   }
-  const selection = readQuery(request, item);
+  const selection = readLogQuery(request, item.task);
   const format = selection.isTty ? 'raw' : 'multiplexed';
   return {
     kind: 'stream',

@@ -34,6 +34,7 @@ async function info(context: GatewayContext, { signal }: ApiRequest): Promise<Ap
       cluster,
       host: localHost(),
       nodes: store.view.list('nodes'),
+      record: store.view.get('cluster', 'cluster'),
       containers,
       images: images.length,
       now: clock.now(),

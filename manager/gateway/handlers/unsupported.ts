@@ -1,4 +1,4 @@
-import { readVisible } from '../../access/required-right.js';
+import { adminCluster, readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { RouteHandler, Route } from '../context.js';
 
@@ -26,10 +26,12 @@ const engine = 'or use one machine\'s engine, see "shoal machine env"';
 
 /** Unsupported parts of the Docker Engine API, each with its replacement command. Matched last. */
 export const unsupportedRoutes: readonly Route[] = [
-  ...allMethods(
-    /^\/(?:swarm|services|tasks|nodes|secrets|configs)(?:\/|$)/u,
-    refuse("swarm mode's API", 'use "shoal ps", "shoal node ls" and "shoal up"'),
-  ),
+  {
+    method: 'POST',
+    pattern: /^\/swarm\/leave$/u,
+    right: adminCluster,
+    handler: refuse('leaving the cluster', 'use "shoal machine rm" to remove a machine'),
+  },
   ...allMethods(
     /^\/containers\/.+\/attach\/ws$/u,
     refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),

@@ -3,6 +3,8 @@ import type { Node } from '../../common/model/node.js';
 import { apiVersion, minApiVersion } from '../api-version.js';
 import type { GatewayOptions } from '../context.js';
 import type { PlacedContainer } from '../find-container.js';
+import type { ClusterRecord } from '../../store/store.js';
+import { toSwarmInfo } from './swarm/cluster.js';
 
 type Cluster = GatewayOptions['cluster'];
 
@@ -49,6 +51,7 @@ export interface InfoContext {
   readonly cluster: Cluster;
   readonly host: Host;
   readonly nodes: readonly Node[];
+  readonly record: ClusterRecord | undefined;
   readonly containers: readonly PlacedContainer[];
   /** Number of distinct images on all nodes. */
   readonly images: number;
@@ -88,8 +91,7 @@ export function toInfo(scene: InfoContext): object {
     RegistryConfig: null,
     Labels: [],
     ServerVersion: `shoal/${cluster.version}`,
-    // "inactive", since the swarm mode API is not supported.
-    Swarm: { NodeID: '', NodeAddr: '', LocalNodeState: 'inactive', ControlAvailable: false },
+    Swarm: toSwarmInfo({ cluster, record: scene.record }, nodes),
     Isolation: '',
     SecurityOptions: [],
     Warnings: null,

@@ -28,7 +28,7 @@ test('ping and every error have the headers for version negotiation', async (t) 
   const { api } = await scene(t);
   const asked = await api.request('HEAD', '/_ping');
   t.is(asked.status, 200);
-  t.like(asked.headers, { 'api-version': '1.45', ostype: 'linux', swarm: 'inactive' });
+  t.like(asked.headers, { 'api-version': '1.45', ostype: 'linux', swarm: 'active/manager' });
   t.is(asked.body, '');
   t.is((await api.request('GET', '/v1.41/_ping')).body, 'OK');
   const refused = await api.request('GET', '/v1.99/_ping');
@@ -63,7 +63,12 @@ test('an unknown name is not found on any path that docker inspect tries', async
     '/images/nosuch/json',
     '/networks/nosuch',
     '/volumes/nosuch',
+    '/services/nosuch',
+    '/tasks/nosuch',
+    '/nodes/nosuch',
     '/plugins/nosuch/json',
+    '/secrets/nosuch',
+    '/configs/nosuch',
     '/exec/nosuch/json',
   ]) {
     const { status, body } = await api.request('GET', path);
@@ -77,7 +82,7 @@ test('unsupported requests name the command to use instead', async (t) => {
   const socket = await api.request('GET', '/containers/demo-web-1/attach/ws');
   t.is(socket.status, 501);
   t.regex(message(socket.body), /shoal attach/);
-  t.regex(message((await api.request('GET', '/services')).body), /shoal ps/);
+  t.regex(message((await api.request('POST', '/swarm/leave')).body), /shoal machine rm/);
   t.is((await api.request('GET', '/nothing')).status, 404);
 });
 
@@ -192,7 +197,7 @@ test('exec streams over the hijacked connection and returns the exit code', asyn
 test('a failed connection upgrade returns the error', async (t) => {
   const { api } = await scene(t);
   await t.throwsAsync(api.upgrade('/exec/nosuch/start', {}), { message: /404 .*nosuch/ });
-  await t.throwsAsync(api.upgrade('/services', {}), { message: /501 .*shoal ps/ });
+  await t.throwsAsync(api.upgrade('/swarm/leave', {}), { message: /501 .*shoal machine rm/ });
 });
 
 test('stopping one of several containers of a service is rejected', async (t) => {

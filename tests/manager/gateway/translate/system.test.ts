@@ -16,11 +16,13 @@ test('info has a block per node in order and totals of the ready nodes', (t) => 
     cluster: { id: 'c', name: 'test', nodeId: 'm', version: '1', strategy: 'spread' },
     host: { arch: 'amd64', kernel: '6', runtime: 'node', hostname: 'h' },
     nodes: [aNode('n10', { name: 'node-10', state: 'down' }), beta],
+    record: undefined,
     containers: [placed],
     images: 3,
     now: 5,
   }) as Readonly<Record<string, unknown>>;
   t.like(info, { Containers: 1, ContainersRunning: 1, NCPU: 4, Images: 3 });
+  t.like(info.Swarm, { LocalNodeState: 'active', ControlAvailable: true, Nodes: 2, Managers: 0 });
   const lines = info.SystemStatus as readonly (readonly [string, string])[];
   t.deepEqual(
     lines.filter(([key]) => /node-|Status|Containers/.test(key)),
