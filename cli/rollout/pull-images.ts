@@ -9,6 +9,7 @@ import type { ControlClient } from '../client/client.js';
 import type { ProgressRow } from '../output/progress.js';
 import { readEngineOutput } from './engine-output.js';
 import { runWithLimit } from './run-with-limit.js';
+import type { Digests } from './pin-images.js';
 import type { ImageToPull } from './pull-policy.js';
 import { eligibleNodes, isPullDue } from './pull-policy.js';
 import { warn, withProgress } from '../project/progress-output.js';
@@ -16,6 +17,8 @@ import { warn, withProgress } from '../project/progress-output.js';
 export interface PullInput {
   readonly client: ControlClient;
   readonly images: readonly ImageToPull[];
+  /** Digest that all nodes pull, by image; an image without one is pulled by its tag. */
+  readonly digests: Digests;
 }
 
 export interface PullOptions {
@@ -34,7 +37,7 @@ export interface PullOptions {
  */
 export async function pullImages(
   cli: Cli,
-  { client, images }: PullInput,
+  { client, images, digests }: PullInput,
   flags: PullOptions,
 ): Promise<void> {
   if (images.length === 0) return;
@@ -59,7 +62,7 @@ export async function pullImages(
       }
       show({ id, text: 'Pulling', state: 'working' });
       try {
-        await pullOne({ cli, client, credentials }, wanted, node, (meter) => {
+        await pullOne({ cli, client, credentials, digests }, wanted, node, (meter) => {
           show({ id, text: 'Pulling', state: 'working', meter });
         });
         show({ id, text: 'Pulled', state: 'done' });
@@ -95,16 +98,19 @@ async function pullOne(
     readonly cli: Cli;
     readonly client: ControlClient;
     readonly credentials: RegistryCredentials;
+    readonly digests: Digests;
   },
   { image, platform }: ImageToPull,
   node: Node,
   onMoved: (moved: Meter) => void,
 ): Promise<void> {
-  const { cli, client, credentials } = around;
+  const { cli, client, credentials, digests } = around;
+  const digest = digests.get(image);
   const auth = await credentials.forImage(image);
   const args = {
     node: node.id,
     image,
+    ...(digest === undefined ? {} : { digest }),
     ...(platform === undefined ? {} : { platform }),
     ...(auth === undefined ? {} : { auth }),
   };

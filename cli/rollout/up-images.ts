@@ -51,24 +51,28 @@ export async function prepareImages(cli: Cli, of: ImagePreparation): Promise<rea
 }
 
 /**
- * Pulls images that nodes do not pull by themselves: requested or outdated images, and images that
+ * Pins images to digests of their registries, before the first pull, and pulls those that nodes do not
+ * pull by themselves: requested or outdated images, and images that
  * need the user's credentials.
  */
 async function pullFirst(
   cli: Cli,
   { client, project, keys, flags }: ImagePreparation,
 ): Promise<void> {
+  const wanted = imagesToPull(project, keys, (each) => whenToPull(each, flags.pull));
+  const { pinImages } = await import('./pin-images.js');
+  const digests = await pinImages(cli, client, wanted);
   const everywhere = flags.pull === 'always' || flags.pull === 'missing';
   const credentials = new RegistryCredentials(cli.env);
   const images: ImageToPull[] = [];
-  for (const wanted of imagesToPull(project, keys, (each) => whenToPull(each, flags.pull))) {
-    const lazy = !everywhere && wanted.when.kind === 'missing';
-    if (!lazy || (await credentials.forImage(wanted.image)) !== undefined) images.push(wanted);
+  for (const each of wanted) {
+    const lazy = !everywhere && each.when.kind === 'missing';
+    if (!lazy || (await credentials.forImage(each.image)) !== undefined) images.push(each);
   }
   if (images.length === 0) return;
   const { pullImages } = await import('./pull-images.js');
   const how = { quiet: flags.quietPull === true, onDemand: !everywhere };
-  await pullImages(cli, { client, images }, how);
+  await pullImages(cli, { client, images, digests }, how);
 }
 
 /**
@@ -210,11 +214,13 @@ async function findStale(
  * name.
  */
 export function staleServices(
-  live: readonly Pick<Task, 'service' | 'nodeId' | 'status'>[],
+  live: readonly Pick<Task, 'service' | 'nodeId' | 'spec' | 'status'>[],
   images: ReadonlyMap<string, string>,
   found: ReadonlyMap<string, readonly Pick<ImageOnNode, 'nodeId' | 'id'>[]>,
 ): readonly string[] {
-  const stale = live.filter(({ service, nodeId, status: { imageId } }) => {
+  const stale = live.filter(({ service, nodeId, spec, status: { imageId } }) => {
+    // The digest of the service's spec says what its containers run.
+    if (spec.container.imageDigest !== undefined) return false;
     const holders = found.get(images.get(service) ?? '') ?? [];
     const own = holders.find((holder) => holder.nodeId === nodeId);
     return imageId !== undefined && own !== undefined && own.id !== imageId;

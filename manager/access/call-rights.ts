@@ -53,6 +53,7 @@ const deployingRights = {
   'service.clean': deployProject,
   'task.stat-path': deployProject,
   'task.commit': deployProject,
+  'image.pin': deployVisible,
   'image.record': deployVisible,
   'image.resolve': deployVisible,
   'image.remove': deployCluster,

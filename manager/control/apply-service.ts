@@ -4,6 +4,7 @@ import type { ServiceId } from '../common/model/ids.js';
 import { asPreviousSpec, isStable, withNewTasks, currentUpdate } from '../common/model/rollback.js';
 import type { Service, ServiceSpec } from '../common/model/service.js';
 import { isWanted } from '../store/slots.js';
+import { imageKey, withPinnedImage } from '../common/model/trust/image-record.js';
 import { taskHashOf } from '../common/model/spec-hash.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
@@ -181,11 +182,12 @@ function revived(known: Service, spec: ServiceSpec, force: boolean): Service {
 
 /** The wanted spec with what an earlier command set and the files do not say. */
 function specToApply(
-  { tx }: ApplyContext,
+  { tx, view }: ApplyContext,
   known: Service | undefined,
-  wanted: ServiceSpec,
+  given: ServiceSpec,
   input: Pick<ProjectApply, 'keepReplicas' | 'renewVolumes'>,
 ): ServiceSpec {
+  const wanted = withPinnedTask(given, view);
   const spec = input.keepReplicas.includes(wanted.service) ? keepReplicas(wanted, known) : wanted;
   const before = known?.spec.task.container.volumesRenewedAt;
   const isRenewed = known !== undefined && input.renewVolumes.includes(wanted.service);
@@ -193,6 +195,13 @@ function specToApply(
   if (volumesRenewedAt === undefined) return spec;
   const container = { ...spec.task.container, volumesRenewedAt };
   return { ...spec, task: { ...spec.task, container } };
+}
+
+/** The spec with the digest that its image is pinned to in the cluster. */
+export function withPinnedTask(spec: ServiceSpec, view: StoreView): ServiceSpec {
+  const { container } = spec.task;
+  const record = view.get('images', imageKey(container.image));
+  return { ...spec, task: { ...spec.task, container: withPinnedImage(container, record) } };
 }
 
 function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpec {

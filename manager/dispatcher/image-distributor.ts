@@ -8,7 +8,9 @@ import {
   imageKey,
   isContentReference,
   recordedId,
+  runReference,
   shortImageId,
+  splitPinned,
   withClaim,
 } from '../common/model/trust/image-record.js';
 import type { Node } from '../common/model/node.js';
@@ -83,8 +85,8 @@ export class ImageDistributor {
 
   async #copy(to: NodeId, wanted: ImageRequest, signal: AbortSignal): Promise<string> {
     const platform = wanted.platform ?? this.#platformOf(to);
-    const holders = await this.#holders(to, wanted.image, signal);
     const expected = this.#recordedId(wanted.image, platform);
+    const holders = await this.#holders(to, { image: wanted.image, expected }, signal);
     const choice = selectImageSource(holders, platform, expected);
     if (choice.kind === 'missing') throw noSourceError(wanted.image, platform, holders);
     if (choice.kind === 'differs') throw differsError(wanted.image, expected, choice.holders);
@@ -102,17 +104,30 @@ export class ImageDistributor {
     return source.name;
   }
 
+  /** The recorded id of a name, or of a digest as long as its name has it. */
   #recordedId(image: string, platform: string): string | undefined {
-    if (isContentReference(image)) return undefined;
-    return recordedId(this.#options.view.get('images', imageKey(image)), platform);
+    const pinned = splitPinned(image);
+    if (pinned === undefined && isContentReference(image)) return undefined;
+    const record = this.#options.view.get('images', imageKey(pinned?.name ?? image));
+    if (pinned !== undefined && record?.digest !== pinned.digest) return undefined;
+    return recordedId(record, platform);
   }
 
   /** Records the content of an image that no client has announced, so that it stays the same. */
   #recordCopy(image: string, { nodeId, id, platform }: ImageHolder): void {
-    if (isContentReference(image)) return;
-    const key = imageKey(image);
+    const pinned = splitPinned(image);
+    if (pinned === undefined && isContentReference(image)) return;
+    const key = imageKey(pinned?.name ?? image);
     this.#options.write((tx) => {
       const known = tx.get('images', key);
+      if (pinned !== undefined) {
+        if (known?.digest !== pinned.digest || recordedId(known, platform) !== undefined) return;
+        tx.put('images', {
+          ...known,
+          contents: withClaim(known.contents, { nodeId, id, platform }),
+        });
+        return;
+      }
       // A client's record has only contents that clients have announced.
       if (known?.source === 'client' || recordedId(known, platform) !== undefined) return;
       const contents = withClaim(known?.contents ?? {}, { nodeId, id, platform });
@@ -131,7 +146,8 @@ export class ImageDistributor {
     return view
       .tasksOfNode(nodeId)
       .some(
-        ({ status, spec }) => !isTerminal(status.state) && imageKey(spec.container.image) === key,
+        ({ status, spec }) =>
+          !isTerminal(status.state) && imageKey(runReference(spec.container)) === key,
       );
   }
 
@@ -165,13 +181,22 @@ export class ImageDistributor {
     return description === undefined ? '' : `${description.os}/${description.arch}`;
   }
 
-  async #holders(to: NodeId, image: string, outer: AbortSignal): Promise<readonly ImageHolder[]> {
+  async #holders(
+    to: NodeId,
+    { image, expected }: { readonly image: string; readonly expected: string | undefined },
+    outer: AbortSignal,
+  ): Promise<readonly ImageHolder[]> {
     const { view, calls, isConnected } = this.#options;
+    // A copy that came from another node has no digest; it is found by its id.
+    const other = splitPinned(image) === undefined ? undefined : expected;
+    const find = (node: Node, reference: string): Promise<NodeImage | null> =>
+      this.#withinAskTime(outer, (signal) =>
+        calls.call(node.id, 'findImage', { image: reference }, signal),
+      );
     const ask = async (node: Node): Promise<readonly ImageHolder[]> => {
       try {
-        const seen: NodeImage | null = await this.#withinAskTime(outer, (signal) =>
-          calls.call(node.id, 'findImage', { image }, signal),
-        );
+        const named = await find(node, image);
+        const seen = named === null && other !== undefined ? await find(node, other) : named;
         return seen === null ? [] : [{ nodeId: node.id, name: node.spec.name, ...seen }];
       } catch {
         // A node that cannot answer is no source either.
@@ -211,7 +236,10 @@ export class ImageDistributor {
     const layers = source.layers?.length;
     log.info(`transferring ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
     const without = withoutLayers === 0 ? {} : { withoutLayers };
-    const from = await calls.open(source.nodeId, { kind: 'save-image', image, ...without }, signal);
+    // A digest is no name that an archive can carry.
+    const saved = splitPinned(image) === undefined ? image : source.id;
+    const save = { kind: 'save-image', image: saved, ...without } as const;
+    const from = await calls.open(source.nodeId, save, signal);
     try {
       const request = { kind: 'load-image', image, id: source.id } as const;
       const into = await calls.open(to, request, signal);

@@ -41,6 +41,7 @@ export const imageRecord = object<ImageRecord>({
   ...meta,
   id: branded(),
   contents: dictionary(nonEmptyString),
+  digest: optional(nonEmptyString),
   source: oneOf('client', 'copy'),
   nodeId: branded(),
 });

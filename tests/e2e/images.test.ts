@@ -244,6 +244,15 @@ machineTest('run, cp, export, pause and wait work on containers', async (t) => {
 
 const registryTest: typeof machineTest = 'path' in program ? machineTest : test.skip;
 
+/** Gives the CLI the credentials of the registry, as `docker login` does. */
+async function logIn(): Promise<void> {
+  const { username, password } = registryUser;
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const config = JSON.stringify({ auths: { [registryAddress]: { auth } } });
+  await mkdir(join(cluster.home, '.docker'), { recursive: true });
+  await writeFile(join(cluster.home, '.docker', 'config.json'), config);
+}
+
 registryTest('images are pushed to a private registry and pulled again by up', async (t) => {
   if (!('path' in program)) throw new Error(program.missing);
   const registry = await RegistryServer.start(program.path, registryAddress);
@@ -263,11 +272,7 @@ registryTest('images are pushed to a private registry and pulled again by up', a
   t.is(refused.code, 1);
   t.regex(refused.stderr, /no basic auth credentials/u);
 
-  const { username, password } = registryUser;
-  const auth = Buffer.from(`${username}:${password}`).toString('base64');
-  const config = JSON.stringify({ auths: { [registryAddress]: { auth } } });
-  await mkdir(join(cluster.home, '.docker'), { recursive: true });
-  await writeFile(join(cluster.home, '.docker', 'config.json'), config);
+  await logIn();
   await cluster.output(['push', '-q'], source);
   t.is((await registry.get('/v2/shop/app/manifests/1')).status, 200);
 
@@ -289,4 +294,100 @@ registryTest('images are pushed to a private registry and pulled again by up', a
   await cluster.output(['up', '-d', '--pull', 'always'], folder);
   t.deepEqual(await Promise.all(['1', '2', '3'].map(word)), ['two\n', 'two\n', 'two\n']);
   await cluster.output(['down'], folder);
+});
+
+const manifestType = 'application/vnd.docker.distribution.manifest.v2+json';
+const indexType = 'application/vnd.docker.distribution.manifest.list.v2+json';
+
+/** Pushes versions of `shop/NAME`, each under its own tag, and removes them from the cluster. */
+async function publish(name: string, versions: readonly string[]): Promise<void> {
+  for (const version of versions) {
+    const image = `${registryAddress}/shop/${name}:${version}`;
+    const folder = await cluster.project(
+      `publish-${version}`,
+      `services:\n  app:\n    image: ${image}\n    build: .\n`,
+    );
+    const lines = ['FROM shoal-test/busybox:latest', `RUN echo ${version} > /word`, ''];
+    await writeFile(join(folder, 'Dockerfile'), lines.join('\n'));
+    await cluster.output(['build', '-q', '--push'], folder);
+    await cluster.output(['down', '--rmi', 'all'], folder);
+  }
+}
+
+/** Moves a tag of the registry, as a push from another computer does; returns the new digest. */
+async function moveTag(
+  registry: RegistryServer,
+  name: string,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<string> {
+  const path = `/v2/shop/${name}/manifests`;
+  const manifest = await registry.get(`${path}/${from}`, manifestType);
+  const content = await manifest.text();
+  const digest = manifest.headers.get('docker-content-digest') ?? '';
+  const size = Buffer.byteLength(content);
+  const ofPlatform = (architecture: string) => ({
+    ...{ mediaType: manifestType, size, digest },
+    platform: { os: 'linux', architecture },
+  });
+  const manifests = ['amd64', 'arm64'].map(ofPlatform);
+  const index = JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests });
+  await registry.putManifest(`${path}/${to}`, indexType, index);
+  const moved = await registry.get(`${path}/${to}`, indexType);
+  return moved.headers.get('docker-content-digest') ?? '';
+}
+
+registryTest('a deployment runs one version on all nodes although its tag moves', async (t) => {
+  if (!('path' in program)) throw new Error(program.missing);
+  const registry = await RegistryServer.start(program.path, registryAddress);
+  t.teardown(() => registry.stop());
+  await logIn();
+  await publish('pin', ['old', 'new']);
+  const first = await moveTag(registry, 'pin', { from: 'old', to: '1' });
+  const image = `${registryAddress}/shop/pin:1`;
+  const on = async (deploy: string) =>
+    cluster.project(
+      'pinned',
+      `services:\n  app:\n    image: ${image}\n    command: sleep 1000\n    stop_grace_period: 1s\n    deploy: ${deploy}\n`,
+    );
+  const folder = await on('{placement: {constraints: [node.hostname == node-1]}}');
+  const words = async () => {
+    const { length } = await cluster.ps([], folder);
+    const indexes = Array.from({ length }, (_, index) => String(index + 1));
+    const word = (index: string) =>
+      cluster.output(['exec', '-T', '--index', index, 'app', 'cat', '/word'], folder);
+    return (await Promise.all(indexes.map(word))).map((text) => text.trim());
+  };
+  await cluster.output(['up', '-d'], folder);
+  t.deepEqual(await words(), ['old']);
+  t.true((await cluster.output(['explain'], folder)).includes(`image ${image}@${first}`));
+  t.true((await cluster.output(['ps', '--no-trunc'], folder)).includes(`${image}@${first}`));
+
+  const second = await moveTag(registry, 'pin', { from: 'new', to: '1' });
+  t.not(second, first);
+  await on('{mode: global}');
+  await cluster.output(['up', '-d'], folder);
+  t.deepEqual(await words(), ['old', 'old', 'old'], 'also on nodes that pull later');
+  const ids = async () => (await cluster.ps([], folder)).map(({ ID }) => ID);
+  const before = await ids();
+  await cluster.output(['up', '-d'], folder);
+  t.deepEqual(await ids(), before, 'an unchanged project keeps its containers');
+
+  await cluster.output(['pull', '-q'], folder);
+  t.deepEqual(await words(), ['old', 'old', 'old'], 'a pull changes no container');
+  await cluster.output(['up', '-d'], folder);
+  t.deepEqual(await words(), ['new', 'new', 'new']);
+  t.true((await cluster.output(['explain'], folder)).includes(`image ${image}@${second}`));
+  await cluster.output(['rollback'], folder);
+  t.deepEqual(await words(), ['old', 'old', 'old'], 'a rollback runs the former digest');
+
+  await registry.stop();
+  const blind = await cluster.project(
+    'blind',
+    `services:\n  app:\n    image: ${registryAddress}/shop/other:1\n    command: sleep 1000\n`,
+  );
+  const up = await cluster.run(['up', '-d'], blind);
+  t.is(up.code, 1);
+  t.regex(up.stderr, /other:1: could not be accessed on a registry to record its digest; nodes/u);
+  await cluster.output(['down'], blind);
+  await cluster.output(['down', '--rmi', 'all'], folder);
 });

@@ -215,6 +215,8 @@ export interface ImageStore {
 export interface ImageTransfer {
   /** Pull, push and build return the engine's JSON lines; a line with `error` is a failure. */
   pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
+  /** Gives a pulled digest its name. */
+  tagPulled(pull: ImagePull, signal: AbortSignal): Promise<void>;
   pushImage(
     image: string,
     auth: RegistryAuth | undefined,
@@ -306,6 +308,8 @@ export interface EngineInterfaces {
 
 export interface ImagePull {
   readonly image: string;
+  /** Pulled in place of the tag. */
+  readonly digest?: string;
   readonly platform?: string;
   readonly auth?: RegistryAuth;
 }

@@ -33,6 +33,7 @@ export async function serveTransfer(
     case 'pull-image':
       await sendAll(await transfer.pullImage(request, signal));
       transfer.invalidateImages();
+      await transfer.tagPulled(request, signal);
       break;
     case 'push-image':
       await sendAll(await transfer.pushImage(request.image, request.auth, signal));

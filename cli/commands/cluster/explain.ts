@@ -5,6 +5,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { humanDuration } from '../../../manager/common/base/human-duration.js';
+import { runReference } from '../../../manager/common/model/trust/image-record.js';
 import { oneLine } from '../../output/table.js';
 import { pendingReason, statusText } from '../../../manager/common/model/container-state.js';
 import { updateText } from '../../output/update-text.js';
@@ -65,6 +66,7 @@ export function explain(
   );
   const lines = [
     `service ${service.spec.service}: ${desiredText(service)}, ${running} running${unknown === 0 ? '' : `, ${unknown} unknown`}`,
+    ...imageLines(service),
     ...updateLines(service, now),
     ...dependencyLines(service),
     ...live.flatMap((task) => taskLines(task, view, now)),
@@ -85,6 +87,12 @@ function desiredText({ spec, removing }: Service): string {
   if (spec.held === true) return 'created, not started; start it with "shoal start"';
   if (spec.mode.kind === 'global') return 'one task per node desired';
   return `${spec.mode.replicas} desired`;
+}
+
+/** The version that all containers run, of an image that was pinned. */
+function imageLines({ spec: { task } }: Service): readonly string[] {
+  const { imageDigest } = task.container;
+  return imageDigest === undefined ? [] : [`  image ${runReference(task.container)}`];
 }
 
 function updateLines(service: Service, now: number): readonly string[] {

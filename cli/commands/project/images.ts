@@ -33,12 +33,16 @@ export function imagesCommand(cli: Cli): Command {
       const items = tasks.map((task) => {
         const { repository, tag } = splitImage(task.spec.container.image);
         const id = (task.status.imageId ?? '').replace(/^sha256:/u, '');
+        const digest = task.spec.container.imageDigest;
         const node = (task.nodeId && view.nodes.get(task.nodeId)?.spec.name) ?? '';
         const name = task.containerName;
         return {
           id,
           cells: [name, repository, tag, id.slice(0, 12), node],
-          record: { ContainerName: name, Repository: repository, Tag: tag, ID: id, Node: node },
+          record: {
+            ...{ ContainerName: name, Repository: repository, Tag: tag, ID: id, Node: node },
+            ...(digest === undefined ? {} : { Digest: digest }),
+          },
         };
       });
       if (flags.quiet === true) {

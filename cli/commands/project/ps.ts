@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Node } from '../../../manager/common/model/node.js';
 import { isOneOff } from '../../../manager/common/model/compose/one-off.js';
 import type { Task } from '../../../manager/common/model/task.js';
+import { runReference } from '../../../manager/common/model/trust/image-record.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { humanDuration } from '../../../manager/common/base/human-duration.js';
@@ -173,7 +174,8 @@ function listed(task: Task, node: Node | undefined, now: number, truncate: boole
   const address = node?.description.address ?? '';
   const ports = isTerminal(task.status.state) ? '' : portsText(task, address);
   const name = task.containerName;
-  const { image } = task.spec.container;
+  const { container } = task.spec;
+  const image = truncate ? container.image : runReference(container);
   const restarts = task.status.restarts ?? 0;
   const nodeName = node?.spec.name ?? '';
   const id = task.status.containerId ?? '';

@@ -6,6 +6,7 @@ import type { ComposeService } from '../../compose/model.js';
 import { loadFile } from '../../project/load-request.js';
 import type { PullCondition } from '../../rollout/pull-policy.js';
 import { pullConditionOf, imagesToPull } from '../../rollout/pull-policy.js';
+import { pinImages } from '../../rollout/pin-images.js';
 import { pullImages } from '../../rollout/pull-images.js';
 
 interface PullCommandFlags {
@@ -36,7 +37,8 @@ export function pullCommand(cli: Cli): Command {
           : services;
       const images = imagesToPull(project, keys, (service) => pullCondition(service, flags));
       const client = await cli.connect({ startLocal: true });
-      await pullImages(cli, { client, images }, flags);
+      const digests = await pinImages(cli, client, images);
+      await pullImages(cli, { client, images, digests }, flags);
     });
   return acceptLegacyFlags(command, ['--parallel', '--no-parallel']);
 }

@@ -36,7 +36,7 @@ export function containerLabels(
   imageId: string,
   borrowed: readonly string[] = [],
 ): Labels {
-  const { volumesRenewedAt } = task.spec.container;
+  const { imageDigest, volumesRenewedAt } = task.spec.container;
   return {
     ...descriptionLabels(task, imageId),
     [clusterLabel]: owner.clusterId,
@@ -45,6 +45,7 @@ export function containerLabels(
     [serviceLabel]: task.serviceId,
     [slotLabel]: String(task.slot),
     'io.shoal.task-hash': task.taskHash,
+    ...(imageDigest === undefined ? {} : { 'io.shoal.image-digest': imageDigest }),
     ...(borrowed.length === 0 ? {} : { [borrowedLabel]: borrowed.join(',') }),
     ...(volumesRenewedAt === undefined ? {} : { [volumesRenewedLabel]: String(volumesRenewedAt) }),
   };

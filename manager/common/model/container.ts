@@ -9,6 +9,11 @@ export interface ContainerSpec {
   /** Set for a container that a client created through the Docker API. */
   readonly origin?: ContainerOrigin;
   readonly image: string;
+  /**
+   * Digest of `image` in its registry, `sha256:…`, which the deployment pinned: every node runs it.
+   * Set by the manager; undefined for an image that did not come from a registry.
+   */
+  readonly imageDigest?: string;
   /** `os/arch[/variant]`: a hard placement constraint. */
   readonly platform?: string;
   readonly pullPolicy: 'missing' | 'always' | 'never';

@@ -44,6 +44,7 @@ const callEffects: Readonly<Record<ControlCallName, CallEffect>> = {
   'project.remove': 'sets',
   'service.scale': 'sets',
   'service.halt': 'sets',
+  'image.pin': 'sets',
   'image.record': 'sets',
   'image.remove': 'acts',
   'task.commit': 'acts',

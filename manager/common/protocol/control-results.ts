@@ -20,6 +20,7 @@ import type {
   ImageOnNode,
   ManagerEntry,
   ManagerInfo,
+  PinnedImage,
   RecordedImage,
 } from './control.js';
 import { auditEntry } from './control-messages.js';
@@ -181,6 +182,7 @@ export const controlResults: ControlResults = {
   'image.find': array(imageOnNode),
   'image.resolve': nonEmptyString,
   'image.remove': strings,
+  'image.pin': object<PinnedImage>({ digest: optional(nonEmptyString), problem: optional(string) }),
   'image.record': object<RecordedImage>({ isRecorded: boolean, problem: optional(string) }),
   'task.list': array(task),
   'task.top': processList,

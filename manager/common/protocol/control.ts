@@ -98,6 +98,13 @@ export interface RecordedImage {
   readonly problem?: string;
 }
 
+export interface PinnedImage {
+  /** Undefined if the content came from no registry, or its digest could not be read. */
+  readonly digest?: string;
+  /** Why the registry could not be asked. */
+  readonly problem?: string;
+}
+
 /**
  * Client calls by name. Errors return as `{kind, message, detail?}` with the HTTP status of the
  * kind.
@@ -118,6 +125,14 @@ export interface ControlCallMap
     result: string;
   };
   /**
+   * Pins an image name to the digest that its registry has now, for all nodes; with `refresh: false`
+   * only if the name has no content in the cluster yet.
+   */
+  'image.pin': {
+    args: { readonly image: string; readonly auth?: RegistryAuth; readonly refresh: boolean };
+    result: PinnedImage;
+  };
+  /**
    * Removes an image from every ready node that does not use it. Returns the names of these nodes.
    */
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
@@ -132,6 +147,8 @@ export interface ControlCallMap
       readonly event: 'made' | 'pulled' | 'deployed' | 'removed';
       /** One node for `made`, all that were asked to pull for `pulled`. */
       readonly nodes?: readonly string[];
+      /** The digest that `nodes` have pulled. */
+      readonly digest?: string;
     };
     result: RecordedImage;
   };
@@ -321,6 +338,8 @@ export interface ControlStreamMap {
     args: {
       readonly node: string;
       readonly image: string;
+      /** The digest that `image.pin` returned. */
+      readonly digest?: string;
       readonly platform?: string;
       readonly auth?: RegistryAuth;
     };

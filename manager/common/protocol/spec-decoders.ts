@@ -111,6 +111,7 @@ const fileMount = object<FileMount>({
 const container = object<ContainerSpec>({
   origin: optional(object({ autoRemove: boolean })),
   image: nonEmptyString,
+  imageDigest: optional(nonEmptyString),
   platform: optional(string),
   pullPolicy: oneOf('missing', 'always', 'never'),
   command: optional(strings),

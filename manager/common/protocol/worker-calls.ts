@@ -182,6 +182,8 @@ export type WorkerStreamRequest =
   | {
       readonly kind: 'pull-image';
       readonly image: string;
+      /** Pulled in place of the tag, which is set to it. */
+      readonly digest?: string;
       readonly platform?: string;
       readonly auth?: RegistryAuth;
     }

@@ -126,6 +126,7 @@ export const workerStreamRequest = tagged<'kind', WorkerStreamRequest>('kind', {
   'load-image': object({ image: string, id: nonEmptyString }),
   'pull-image': object<RequestOf<'pull-image'>>({
     image: nonEmptyString,
+    digest: optional(nonEmptyString),
     platform: optional(string),
     auth: optional(registryAuth),
   }),

@@ -1,5 +1,4 @@
 import { oneOf } from '../../common/base/decode.js';
-import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
 import { imageKey } from '../../common/model/trust/image-record.js';
 import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
@@ -7,6 +6,8 @@ import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 import { findNode } from '../find.js';
 import { findImage } from '../find-image.js';
+import type { ImageQuery } from '../pin-image.js';
+import { pinImage, resolveImage } from '../pin-image.js';
 import { forgetImage, recordDeployed, recordImage, recordPull } from '../record-image.js';
 
 const removeMs = 30_000;
@@ -23,30 +24,20 @@ export function readAuth(value: unknown): RegistryAuth {
   );
 }
 
-const resolveMs = 30_000;
+function readQuery(args: Args): ImageQuery {
+  const auth = readAuth(args.object('auth'));
+  return { image: args.text('image'), ...(Object.keys(auth).length === 0 ? {} : { auth }) };
+}
 
 export const imageCalls: Pick<
   ControlCalls,
-  'image.find' | 'image.record' | 'image.remove' | 'image.resolve'
+  'image.find' | 'image.pin' | 'image.record' | 'image.remove' | 'image.resolve'
 > = {
-  'image.resolve': ({ store, workers, signal }, value) => {
-    const args = new Args('image.resolve', value);
-    const [node] = store.view
-      .list('nodes')
-      .filter(({ status }) => status.state === 'ready')
-      .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
-    if (node === undefined)
-      throw new AppError(
-        'unavailable',
-        'image: no ready node to query the registry; check "shoal node ls"',
-      );
-    const auth = readAuth(args.object('auth'));
-    const call = {
-      image: args.text('image'),
-      ...(Object.keys(auth).length === 0 ? {} : { auth }),
-    };
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(resolveMs)]);
-    return workers.call(node.id, 'resolveImage', call, deadline);
+  'image.resolve': async (context, value) =>
+    (await resolveImage(context, readQuery(new Args('image.resolve', value)))).digest,
+  'image.pin': (context, value) => {
+    const args = new Args('image.pin', value);
+    return pinImage(context, { ...readQuery(args), refresh: args.flag('refresh') });
   },
   'image.find': (context, value) => findImage(context, new Args('image.find', value).text('image')),
   'image.remove': async (context, value) => {
@@ -79,7 +70,7 @@ export const imageCalls: Pick<
     }
     if (event === 'deployed') return recordDeployed(context, image);
     const nodeIds = args.texts('nodes').map((node) => findNode(context.store.view, node).id);
-    if (event === 'pulled') await recordPull(context, nodeIds, image);
+    if (event === 'pulled') await recordPull(context, nodeIds, image, args.optionalText('digest'));
     else for (const nodeId of nodeIds) await recordImage(context, nodeId, image);
     return { isRecorded: context.store.view.get('images', imageKey(image)) !== undefined };
   },

@@ -62,14 +62,16 @@ function optionalAuth(args: Args): { readonly auth?: RegistryAuth } {
 export const pull: ControlStreams['pull'] = async (context, args, client) => {
   const node = findNode(context.store.view, args.text('node'));
   const platform = args.optionalText('platform');
+  const digest = args.optionalText('digest');
   const request = {
     kind: 'pull-image',
     image: args.text('image'),
+    ...(digest === undefined ? {} : { digest }),
     ...(platform === undefined ? {} : { platform }),
     ...optionalAuth(args),
   } as const;
   const beforeEnd = (): Promise<void> =>
-    recordPull({ ...context, signal: client.signal }, [node.id], request.image);
+    recordPull({ ...context, signal: client.signal }, [node.id], request.image, digest);
   await pipeToWorker(context, client, { nodeId: node.id, request, beforeEnd });
 };
 

@@ -174,10 +174,13 @@ export class NodeAssignments {
 
   /** Undefined if the task wants what its registry has now, or no client has recorded the image. */
   #imageId({ spec: { container } }: Task): string | undefined {
-    if (container.pullPolicy === 'always') return undefined;
+    const { imageDigest } = container;
+    if (container.pullPolicy === 'always' && imageDigest === undefined) return undefined;
     const { view } = this.#source;
     const record = view.get('images', imageKey(container.image));
     if (record?.source !== 'client') return undefined;
+    // A later pull has moved the name; the digest alone identifies the content.
+    if (imageDigest !== undefined && imageDigest !== record.digest) return undefined;
     const node = view.get('nodes', this.nodeId)?.description;
     const own = node === undefined ? '' : `${node.os}/${node.arch}`;
     // The recorded content of another platform says nothing about this node's.

@@ -6,6 +6,8 @@ import { nodeTimeoutMs, readyNodes, workNode } from '../engine/fan-out.js';
 import type { EngineCall, EngineReply } from '../engine/pass-request.js';
 import { askEngine, passOn, successful, toResponse } from '../engine/pass-request.js';
 import { findCopies, latestCopy } from '../images/copies.js';
+import type { PulledImage } from '../images/pinned-pull.js';
+import { pinPull, pullCall, tagCall } from '../images/pinned-pull.js';
 import { selectPullNodes } from '../images/pull-nodes.js';
 import { fetchImage, watchTags } from '../images/stale-copies.js';
 import type { ApiResponse, Sink } from '../response.js';
@@ -35,13 +37,13 @@ async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiRe
   const nodes = selectPullNodes(readyNodes(context), holders, query.get('platform') ?? '');
   if (nodes.length === 0) workNode(context);
   await context.note(request.peer, 'image.pull', `image ${image}`);
-  const call = passOn(request);
+  const pulled = await pinPull(context, request, image);
+  const call = pullCall(request, pulled);
   const replies = await Promise.all(nodes.map((node) => replyOf(context, node, call, signal)));
+  const finish = (): Promise<void> => recordPulls(context, request, pulled, replies);
   const [first] = replies;
   if (first !== undefined && replies.length === 1) {
-    return andThen(toResponse(await replyOrThrow(first)), () =>
-      recordPulls(context, request, image, replies),
-    );
+    return andThen(toResponse(await replyOrThrow(first)), finish);
   }
   // Nothing is running if every node refuses: the client gets the status of the first.
   if (first !== undefined && replies.every(({ reply }) => reply === undefined)) {
@@ -52,21 +54,28 @@ async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiRe
     contentType: 'application/json',
     pour: async (sink) => {
       await pourMerged(replies, sink);
-      await recordPulls(context, request, image, replies);
+      await finish();
     },
   };
 }
 
-/** Records the content that the nodes have pulled, if they agree on it. */
+/** Names and records the content that the nodes have pulled, if they agree on it. */
 async function recordPulls(
   context: GatewayContext,
-  { peer }: ApiRequest,
-  image: string,
+  request: ApiRequest,
+  { image, digest }: PulledImage,
   replies: readonly NodeReply[],
 ): Promise<void> {
-  const caller = { peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
-  const nodes = replies.flatMap(({ node, reply }) => (reply === undefined ? [] : [node.id]));
-  await context.control('image.record', { image, nodes, event: 'pulled' }, caller);
+  const caller = { peer: request.peer, signal: AbortSignal.timeout(nodeTimeoutMs) };
+  const pulled = replies.filter(({ reply }) => reply !== undefined);
+  const nodes = pulled.map(({ node }) => node.id);
+  if (digest !== undefined) {
+    const call = tagCall(request, { image, digest });
+    const tagged = pulled.map(({ node }) => replyOf(context, node, call, caller.signal));
+    for (const { reply } of await Promise.all(tagged)) reply?.close();
+  }
+  const content = { image, ...(digest === undefined ? {} : { digest }) };
+  await context.control('image.record', { ...content, nodes, event: 'pulled' }, caller);
 }
 
 interface NodeReply {

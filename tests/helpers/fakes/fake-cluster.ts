@@ -65,6 +65,7 @@ export class FakeCluster implements ControlClient {
     if (name === 'image.record') {
       return { isRecorded: true } as ControlCallMap[Name]['result'];
     }
+    if (name === 'image.pin') return {};
     throw new Error(`the test has no answer for ${name}`);
   }
 

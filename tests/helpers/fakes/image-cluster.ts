@@ -46,7 +46,9 @@ export class FakeNodes implements WorkerCalls {
   /** Image ids that archives have to have. */
   readonly expected: string[] = [];
   readonly streams: MessageStream[] = [];
-  findImage: (nodeId: NodeId) => Promise<NodeImage | null> = (nodeId) =>
+  /** References of images that were saved. */
+  readonly saved: string[] = [];
+  findImage: (nodeId: NodeId, image: string) => Promise<NodeImage | null> = (nodeId) =>
     Promise.resolve(nodeId === w2 ? found() : null);
   knownLayers: () => Promise<number> = () => Promise.resolve(0);
   save = async (stream: MessageStream): Promise<void> => {
@@ -58,9 +60,11 @@ export class FakeNodes implements WorkerCalls {
     await stream.send(encodeStreamFrame('exit', '0'));
   };
 
-  call(nodeId: NodeId, name: string): Promise<never> {
+  call(nodeId: NodeId, name: string, args: object): Promise<never> {
     this.asked.push(`${nodeId} ${name}`);
-    return (name === 'findImage' ? this.findImage(nodeId) : this.knownLayers()) as Promise<never>;
+    const { image = '' } = args as { readonly image?: string };
+    const answer = name === 'findImage' ? this.findImage(nodeId, image) : this.knownLayers();
+    return answer as Promise<never>;
   }
 
   open(
@@ -71,6 +75,7 @@ export class FakeNodes implements WorkerCalls {
     signal.throwIfAborted();
     const without = request.kind === 'save-image' ? request.withoutLayers : undefined;
     this.asked.push(`${nodeId} ${request.kind} ${without ?? ''}`.trim());
+    if (request.kind === 'save-image') this.saved.push(request.image);
     if (request.kind === 'load-image') this.expected.push(request.id);
     const [stream, far] = messagePair();
     this.streams.push(far);

@@ -350,3 +350,40 @@ test('a fetch that a manager requests allows one request of that node for a whil
   clock.advance(15 * 60_000);
   t.is(await ask(), 'forbidden');
 });
+
+const digest = `sha256:${'d'.repeat(64)}`;
+const pinned = { image: `app:1@${digest}` };
+
+test('a pinned image is copied by its id from a node that has its digest, which is recorded', async (t) => {
+  const { nodes, copy, store, recorded } = await imageCluster();
+  await store.update('control', (tx) => {
+    const record = { contents: {}, digest, source: 'client', nodeId: w1 } as const;
+    tx.create('images', { id: 'app:1' as ImageId, ...record });
+  });
+  nodes.findImage = (nodeId, image) =>
+    Promise.resolve(nodeId === w2 && image === pinned.image ? found() : null);
+  t.is(await copy(pinned), 'from node-2');
+  t.deepEqual(nodes.saved, ['sha256:1']);
+  await settle();
+  t.like(recorded(), { contents: { 'linux/amd64': 'sha256:1' }, digest });
+  nodes.findImage = (_nodeId, image) =>
+    Promise.resolve(image === pinned.image ? found({ id: 'sha256:evil' }) : null);
+  t.regex(await copy(pinned), /no connected node has its recorded content 1; other contents/u);
+  nodes.findImage = (nodeId, image) =>
+    Promise.resolve(nodeId === w2 && image === 'sha256:1' ? found() : null);
+  t.is(await copy(pinned), 'from node-2', 'a copy that came from another node has no digest');
+});
+
+test('the record of a newer digest says nothing about an older one', async (t) => {
+  const { nodes, copy, store, recorded } = await imageCluster();
+  await store.update('control', (tx) => {
+    const contents = { 'linux/amd64': 'sha256:new' };
+    const record = { contents, digest: 'sha256:newer', source: 'client', nodeId: w1 } as const;
+    tx.create('images', { id: 'app:1' as ImageId, ...record });
+  });
+  t.is(await copy(pinned), 'from node-2');
+  await settle();
+  t.deepEqual(recorded()?.contents, { 'linux/amd64': 'sha256:new' });
+  nodes.findImage = (nodeId) => Promise.resolve(found(nodeId === w2 ? { id: 'sha256:evil' } : {}));
+  t.regex(await copy(pinned), /nodes have different contents/u);
+});

@@ -8,7 +8,7 @@ import {
 import type { EngineRestart } from '../../../manager/common/model/container.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { EngineAttachment, ObservedContainer, TaskInputs } from '../executor.js';
-import { effectiveCommand, type LocalImage } from './images/images.js';
+import { effectiveCommand, type LocalImage } from './images/local-image.js';
 import { decoded, type EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import { endpointConfig, type CreateRequest } from './create-options.js';

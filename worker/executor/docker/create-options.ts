@@ -22,6 +22,8 @@ export interface CreateInputs {
   readonly leaders?: ReadonlyMap<string, string>;
   /** Mounts from `volumes_from`, as entries of `HostConfig.Mounts`. */
   readonly inheritedMounts?: readonly JsonObject[];
+  /** Reference of the image's content on this engine; by default the spec's image. */
+  readonly imageReference?: string;
   /** Minor version of the engine's API: 1.<n>. */
   readonly apiMinor: number;
 }
@@ -51,7 +53,7 @@ export function toCreateRequest(inputs: CreateInputs): CreateRequest {
   const ports = portSettings(task.spec.ports);
   const body: Record<string, Json | undefined> = {
     ...spec.config,
-    Image: spec.image,
+    Image: inputs.imageReference ?? spec.image,
     Cmd: list(spec.command),
     Entrypoint: list(spec.entrypoint),
     Env: Object.entries(spec.env).map(([name, value]) =>

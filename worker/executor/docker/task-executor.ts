@@ -5,6 +5,7 @@ import {
   containerLabels,
   type ContainerOwner,
 } from '../../../manager/common/model/container-labels.js';
+import { runReference } from '../../../manager/common/model/trust/image-record.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { ObservedContainer, ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
 import { isAnonymousMount, targetPath } from './anonymous-volumes.js';
@@ -69,9 +70,10 @@ export class DockerTaskExecutor implements TaskExecutor {
 
   async create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {
     const { client, watch, images, files, owner, slotVolumes } = this.#parts;
-    const image = await images.find(task.spec.container.image, signal);
+    const { container } = task.spec;
+    const image = await images.findFor(container, task.imageId, signal);
     if (image === undefined) {
-      throw new AppError('not-found', `image ${task.spec.container.image} is missing on this node`);
+      throw new AppError('not-found', `image ${runReference(container)} is missing on this node`);
     }
     await files.write(task, inputs, task.id);
     const inherited = await this.#inherit(task, inputs, signal);
@@ -89,6 +91,7 @@ export class DockerTaskExecutor implements TaskExecutor {
       attachments: inputs.networks,
       files: await files.plan(task, inputs, task.id),
       ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
+      imageReference: image.reference,
       apiMinor: client.apiMinor,
     });
     try {
@@ -100,7 +103,7 @@ export class DockerTaskExecutor implements TaskExecutor {
       });
       return id;
     } catch (error) {
-      if (isNotFound(error)) images.invalidate(task.spec.container.image);
+      if (isNotFound(error)) images.invalidate();
       throw error;
     }
   }
@@ -206,7 +209,8 @@ export class DockerTaskExecutor implements TaskExecutor {
   async #hasHealthcheck(task: AssignedTask, signal: AbortSignal): Promise<boolean> {
     const test = task.spec.container.healthcheck?.test;
     if (test !== undefined) return test[0] !== 'NONE';
-    const image = await this.#parts.images.find(task.spec.container.image, signal);
+    const { container } = task.spec;
+    const image = await this.#parts.images.findFor(container, task.imageId, signal);
     return image?.hasHealthcheck ?? false;
   }
 

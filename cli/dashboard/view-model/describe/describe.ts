@@ -2,6 +2,7 @@ import type { Network, Volume } from '../../../../manager/common/model/network.j
 import type { Node } from '../../../../manager/common/model/node.js';
 import type { Service } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
+import { runReference } from '../../../../manager/common/model/trust/image-record.js';
 import { portsText } from '../../../output/ports.js';
 import { binaryBytes, decimalBytes } from '../../../output/quantity.js';
 import { statusText } from '../../../../manager/common/model/container-state.js';
@@ -77,7 +78,7 @@ export function describeTask(task: Task, look: RenderContext): readonly string[]
     ...field('Restarts', task.status.restarts ?? 0),
     ...field('Created', ago(task.createdAt, now)),
     ...field('Container', task.status.containerId),
-    ...field('Image', container.image),
+    ...field('Image', runReference(container)),
     ...field('Image id', task.status.imageId),
     ...field('Command', (task.status.command ?? container.command ?? []).join(' ')),
     ...field('Ports', portsText(task, node?.description.address ?? '')),
@@ -133,6 +134,7 @@ export function describeService(service: Service, look: RenderContext): readonly
   const tasks = [...world.tasksOf(service.id)].sort(bySlot);
   const { running, wanted } = replicaCounts(world, service);
   const { limits, reservations } = spec.task.resources;
+  const former = service.previousSpec?.task.container;
   return [
     ...field('Name', spec.service),
     ...field('Project', spec.project),
@@ -141,9 +143,9 @@ export function describeService(service: Service, look: RenderContext): readonly
     ...field('Replicas', `${running} of ${wanted} running`),
     ...field('Halted', spec.halted ? 'yes; start it with "shoal start"' : undefined),
     ...field('Removing', service.removing ? 'yes' : undefined),
-    ...field('Image', spec.task.container.image),
+    ...field('Image', runReference(spec.task.container)),
     ...field('Update', updateText(service, now)),
-    ...field('Previous', service.previousSpec?.task.container.image),
+    ...field('Previous', former === undefined ? undefined : runReference(former)),
     ...field('Created', ago(service.createdAt, now)),
     ...field('Updated', ago(service.updatedAt, now)),
     ...field('Endpoint', spec.endpointMode),

@@ -1,3 +1,4 @@
+import type { ContainerSpec } from '../container.js';
 import type { ImageId, NodeId } from '../ids.js';
 import type { Meta } from '../meta.js';
 import { parsePlatform } from '../platform.js';
@@ -8,6 +9,11 @@ export interface ImageRecord extends Meta {
   readonly id: ImageId;
   /** Image id, `sha256:…`, by platform `os/arch[/variant]`. */
   readonly contents: Readonly<Record<string, string>>;
+  /**
+   * Digest of the name in its registry, of an image or an index, as it was resolved once for all
+   * nodes; undefined for an image that was built or loaded, or whose registry did not answer.
+   */
+  readonly digest?: string;
   /**
    * `client`: built, pulled, loaded, committed or tagged through a manager. `copy`: the first copy
    * between nodes, of an image that no client has announced.
@@ -34,6 +40,44 @@ export function imageKey(reference: string): ImageId {
 export function isContentReference(reference: string): boolean {
   return /^sha256:|@sha256:|^[0-9a-f]{12,64}$/u.test(reference);
 }
+
+/** `name:tag@digest`, the reference of a pinned image. */
+export function pinnedReference(image: string, digest: string): string {
+  return `${image}@${digest}`;
+}
+
+/** The reference whose content a container runs: pinned to a digest, or its image's name. */
+export function runReference({
+  image,
+  imageDigest,
+}: Pick<ContainerSpec, 'image' | 'imageDigest'>): string {
+  return imageDigest === undefined ? image : pinnedReference(image, imageDigest);
+}
+
+/** Splits `name[:tag]@digest`; undefined for a reference without a digest. */
+export function splitPinned(
+  reference: string,
+): { readonly name: string; readonly digest: string } | undefined {
+  const at = reference.indexOf('@sha256:');
+  if (at < 0) return undefined;
+  return { name: reference.slice(0, at), digest: reference.slice(at + 1) };
+}
+
+/** The container with the digest that its image is pinned to, in place of any other. */
+export function withPinnedImage<Container extends PinnableContainer>(
+  container: Container,
+  record: ImageRecord | undefined,
+): Container {
+  const { imageDigest: _given, ...rest } = container;
+  const digest = container.pullPolicy === 'never' ? undefined : record?.digest;
+  // Removing an optional field leaves the same type.
+  const unpinned = rest as Container;
+  return digest === undefined || isContentReference(container.image)
+    ? unpinned
+    : { ...unpinned, imageDigest: digest };
+}
+
+type PinnableContainer = Pick<ContainerSpec, 'image' | 'imageDigest' | 'pullPolicy'>;
 
 /** `os/arch` of a platform; variants of an architecture are one, as in placement. */
 function platformKey(platform: string): string {

@@ -16,6 +16,7 @@ import {
 /** The fields of `GET /images/{name}/json` that are used here. */
 export interface InspectedImage {
   readonly Id: string;
+  readonly RepoDigests: readonly string[];
   readonly Os: string;
   readonly Architecture: string;
   readonly Variant: string;
@@ -46,6 +47,7 @@ const noConfig: ImageConfig = { Entrypoint: [], Cmd: [], User: '', Volumes: {} }
 
 export const inspectedImage = object<InspectedImage>({
   Id: nonEmptyString,
+  RepoDigests: orElse(array(string), []),
   Os: text,
   Architecture: text,
   Variant: text,
@@ -74,6 +76,8 @@ export const inspectedImage = object<InspectedImage>({
 /** A line of the progress of a pull or load. */
 export interface ProgressLine {
   readonly status?: string;
+  /** The engine's message in words, of a load. */
+  readonly stream?: string;
   readonly id?: string;
   readonly error?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
@@ -81,6 +85,7 @@ export interface ProgressLine {
 
 export const progressLine = object<ProgressLine>({
   status: optionalOrNull(string),
+  stream: optionalOrNull(string),
   id: optionalOrNull(string),
   error: optionalOrNull(string),
   progressDetail: optionalOrNull(

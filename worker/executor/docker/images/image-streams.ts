@@ -3,11 +3,12 @@ import type {
   RegistryAuth,
   WorkerStreamRequest,
 } from '../../../../manager/common/protocol/worker-calls.js';
+import { pinnedReference } from '../../../../manager/common/model/trust/image-record.js';
 import type { ImagePull } from '../../executor.js';
 import { openBuildSession } from './build-session.js';
 import { decoded, type EngineClient } from '../client.js';
 import { committedId, distributionDigest } from './image-answers.js';
-import { toReference } from './images.js';
+import { toReference } from './reference.js';
 
 export type BuildRequest = Pick<
   Extract<WorkerStreamRequest, { kind: 'build-image' }>,
@@ -17,10 +18,11 @@ export type BuildRequest = Pick<
 /** Pulls an image with the user's credentials (`POST /images/create`); returns JSON lines. */
 export async function openPull(
   client: EngineClient,
-  { image, platform, auth }: ImagePull,
+  { image, digest, platform, auth }: ImagePull,
   signal: AbortSignal,
 ): Promise<NodeJS.ReadableStream> {
-  const options = { ...toReference(image), ...(platform === undefined ? {} : { platform }) };
+  const reference = toReference(digest === undefined ? image : pinnedReference(image, digest));
+  const options = { ...reference, ...(platform === undefined ? {} : { platform }) };
   return await client.open(
     `pull ${image}`,
     (docker, abortSignal) =>

@@ -23,6 +23,10 @@ export class DockerImageTransfer implements ImageTransfer {
     return await openPull(this.#client, pull, signal);
   }
 
+  async tagPulled({ image, digest }: ImagePull, signal: AbortSignal): Promise<void> {
+    if (digest !== undefined) await this.#images.tagPinned({ image, digest }, signal);
+  }
+
   async pushImage(
     image: string,
     auth: RegistryAuth | undefined,

@@ -9,26 +9,22 @@ import {
 } from '../../../../manager/common/base/errors.js';
 import type { Clock } from '../../../../manager/common/base/clock.js';
 import type { ContainerSpec } from '../../../../manager/common/model/container.js';
+import {
+  pinnedReference,
+  runReference,
+} from '../../../../manager/common/model/trust/image-record.js';
 import type { NodeImage } from '../../../../manager/common/protocol/worker-calls.js';
 import type { ProgressCallback } from '../../executor.js';
 import { JsonLines } from '../../json-lines.js';
 import { decoded, translateError, type EngineClient } from '../client.js';
-import { inspectedImage, progressLine, type InspectedImage } from './image-answers.js';
+import { FetchedCopies } from './fetched-copies.js';
+import { inspectedImage, progressLine } from './image-answers.js';
+import type { LocalImage } from './local-image.js';
+import { toLocalImage, toNodeImage } from './local-image.js';
+import { toReference } from './reference.js';
 import { checkLine, PullMeter } from './pull-progress.js';
 import type { ExpectedImage } from './verify-archive.js';
 import { verifiedArchive } from './verify-archive.js';
-
-export interface LocalImage {
-  readonly id: string;
-  /** True if the image defines a health check. */
-  readonly hasHealthcheck: boolean;
-  readonly entrypoint: readonly string[];
-  readonly command: readonly string[];
-  /** `USER` of the image; empty means root. */
-  readonly user?: string;
-  /** Paths of the image's `VOLUME` instructions. */
-  readonly volumes: readonly string[];
-}
 
 /** Fetches the image from another node of the cluster; returns that node's name. */
 export type FetchFromPeer = (
@@ -56,11 +52,7 @@ export class Images {
   readonly #cache = new Map<string, LocalImage>();
   /** Pulls in flight, by image, platform and recorded id. */
   readonly #pulls = new Map<string, Promise<void>>();
-  /**
-   * Images that other nodes sent for a recorded id, by name. Engines with another image store give
-   * them another `id`, but their archives were verified.
-   */
-  readonly #fetched = new Map<string, { readonly id: string; readonly recordedId: string }>();
+  readonly #fetched = new FetchedCopies();
   #otherNodes: FetchFromPeer | undefined;
 
   constructor(client: EngineClient, nodeName: string, clock: Clock) {
@@ -83,7 +75,7 @@ export class Images {
   /**
    * Returns the image after pulling it according to `pullPolicy`. If the registry cannot provide
    * it, a local copy or another node of the cluster is used. With `recordedId` no other content is
-   * taken. Errors name image, node and reason.
+   * taken; a pinned image has the content of its digest. Errors name image, node and reason.
    */
   async ensure(
     spec: ContainerSpec,
@@ -91,30 +83,91 @@ export class Images {
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<LocalImage> {
-    const { image, pullPolicy } = spec;
-    if (pullPolicy !== 'always') {
-      const local = await this.find(image, signal);
-      if (local !== undefined && this.#isExpected(image, local, recordedId)) return local;
+    const { image, imageDigest } = spec;
+    // The content of a digest is never outdated.
+    if (spec.pullPolicy !== 'always' || imageDigest !== undefined) {
+      const local = await this.findFor(spec, recordedId, signal);
+      if (local !== undefined && this.#mayRun(spec, local, recordedId)) {
+        await this.#tag(spec, local, signal);
+        return local;
+      }
     }
     await this.#obtainOnce(spec, recordedId, progress, signal);
-    const obtained = await this.find(image, signal);
+    const obtained = await this.findFor(spec, recordedId, signal);
     if (obtained === undefined) {
       throw new AppError(
         'not-found',
-        `image ${image} is missing on node ${this.#nodeName} after the pull`,
+        `image ${runReference(spec)} is missing on node ${this.#nodeName} after the pull`,
       );
     }
-    if (this.#isExpected(image, obtained, recordedId)) return obtained;
-    throw new AppError(
-      'not-found',
-      `image ${image}: node ${this.#nodeName} can only get another content than the recorded one; build, pull or load it again`,
+    if (!this.#mayRun(spec, obtained, recordedId)) {
+      throw new AppError(
+        'not-found',
+        `image ${image}: node ${this.#nodeName} can only get another content than the recorded one; build, pull or load it again`,
+      );
+    }
+    await this.#tag(spec, obtained, signal);
+    return obtained;
+  }
+
+  /**
+   * The node's image for containers of the spec. A pinned one is found by its digest, or by its id if
+   * another node has sent it: a copy has no digest.
+   */
+  async findFor(
+    spec: Pick<ContainerSpec, 'image' | 'imageDigest'>,
+    recordedId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<LocalImage | undefined> {
+    const reference = runReference(spec);
+    const named = await this.find(reference, signal);
+    if (named !== undefined || spec.imageDigest === undefined) return named;
+    for (const id of [recordedId, this.#fetched.idOf(reference)]) {
+      const copy = id === undefined ? undefined : await this.find(id, signal);
+      if (copy !== undefined) return copy;
+    }
+    return undefined;
+  }
+
+  /** Gives a pulled digest the name that it was resolved from. */
+  async tagPinned(
+    { image, digest }: { readonly image: string; readonly digest: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const pulled = await this.find(pinnedReference(image, digest), signal);
+    if (pulled !== undefined) await this.#tag({ image, imageDigest: digest }, pulled, signal);
+  }
+
+  /** Names a pinned image, unless the name is of an image that only this node may have. */
+  async #tag(
+    { image, imageDigest }: Pick<ContainerSpec, 'image' | 'imageDigest'>,
+    { id }: LocalImage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (imageDigest === undefined) return;
+    const named = await this.find(image, signal);
+    if (named?.id === id || named?.isPublished === false) return;
+    const { fromImage: repo, tag = 'latest' } = toReference(image);
+    await this.#client.call(
+      `tag image ${image}`,
+      (docker) => docker.getImage(id).tag({ repo, tag }) as Promise<unknown>,
+      signal,
+      15_000,
     );
+    this.invalidate(image);
+  }
+
+  #mayRun(
+    { image, imageDigest }: ContainerSpec,
+    local: LocalImage,
+    recordedId: string | undefined,
+  ): boolean {
+    return imageDigest !== undefined || this.#isExpected(image, local, recordedId);
   }
 
   #isExpected(image: string, { id }: LocalImage, recordedId: string | undefined): boolean {
     if (recordedId === undefined || recordedId === id) return true;
-    const fetched = this.#fetched.get(image);
-    return fetched?.id === id && fetched.recordedId === recordedId;
+    return this.#fetched.isOf(image, { id, recordedId });
   }
 
   async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
@@ -127,15 +180,7 @@ export class Images {
         signal,
         15_000,
       );
-      const test = seen.Config.Healthcheck?.Test;
-      const local = {
-        id: seen.Id,
-        hasHealthcheck: test !== undefined && test[0] !== 'NONE',
-        entrypoint: seen.Config.Entrypoint,
-        command: seen.Config.Cmd,
-        user: seen.Config.User,
-        volumes: Object.keys(seen.Config.Volumes),
-      };
+      const local = toLocalImage(image, seen);
       this.#cache.set(image, local);
       return local;
     } catch (error) {
@@ -165,6 +210,7 @@ export class Images {
       refused.abort(error);
     });
     const either = AbortSignal.any([signal, refused.signal]);
+    let { id } = expected;
     try {
       const answer = await this.#client.open(
         'load an image',
@@ -173,8 +219,12 @@ export class Images {
       );
       const lines = new JsonLines(progressLine, 'load an image: engine answer');
       for await (const chunk of answer as AsyncIterable<Uint8Array>) {
-        for (const line of lines.push(chunk)) checkLine(line);
+        for (const line of lines.push(chunk)) {
+          checkLine(line);
+          id = /^Loaded image ID: (\S+)/u.exec(line.stream ?? '')?.[1] ?? id;
+        }
       }
+      this.#fetched.note(expected.image, { id, recordedId: expected.id });
     } catch (error) {
       throw refused.signal.aborted ? refused.signal.reason : error;
     } finally {
@@ -192,16 +242,7 @@ export class Images {
         signal,
         15_000,
       );
-      return {
-        id: seen.Id,
-        platform: [seen.Os, seen.Architecture, seen.Variant]
-          .filter((part) => part !== '')
-          .join('/'),
-        sizeBytes: seen.Size,
-        createdAt: Math.max(0, Date.parse(seen.Created)) || 0,
-        ...taggedAt(seen),
-        layers: seen.RootFS.Layers,
-      };
+      return toNodeImage(seen);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -226,7 +267,7 @@ export class Images {
         signal,
         30_000,
       );
-      this.invalidate(image);
+      this.invalidate();
       return true;
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
@@ -240,7 +281,7 @@ export class Images {
     progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void> {
-    const key = `${spec.image} ${spec.platform ?? ''} ${recordedId ?? ''}`;
+    const key = `${runReference(spec)} ${spec.platform ?? ''} ${recordedId ?? ''}`;
     let pull = this.#pulls.get(key);
     if (pull === undefined) {
       // Independent of one task's signal: other tasks may wait for the same pull.
@@ -263,6 +304,7 @@ export class Images {
     progress: ProgressCallback,
   ): Promise<void> {
     const { image, pullPolicy, platform } = spec;
+    const reference = runReference(spec);
     const policy = pullPolicy === 'never' ? '; its pull policy is never' : undefined;
     let refusal = new AppError(
       'not-found',
@@ -271,9 +313,9 @@ export class Images {
     if (pullPolicy !== 'never') {
       try {
         await this.#pull(spec, progress);
-        this.invalidate(image);
-        const pulled = await this.find(image, neverAborts);
-        if (pulled === undefined || this.#isExpected(image, pulled, recordedId)) return;
+        this.invalidate();
+        const pulled = await this.find(reference, neverAborts);
+        if (pulled === undefined || this.#mayRun(spec, pulled, recordedId)) return;
         refusal = new AppError(
           'not-found',
           `image ${image}: its registry now has another content than the recorded one`,
@@ -285,13 +327,14 @@ export class Images {
       }
       // With `always`, `up` has already pulled the image with the user's credentials, which the
       // worker does not have.
-      if (pullPolicy === 'always' && (await this.find(image, neverAborts)) !== undefined) return;
+      if (pullPolicy === 'always' && (await this.find(reference, neverAborts)) !== undefined)
+        return;
     }
-    await this.#fromOtherNodes(image, platform, refusal, progress);
-    this.invalidate(image);
-    const fetched = await this.find(image, neverAborts);
+    await this.#fromOtherNodes(reference, platform, refusal, progress);
+    this.invalidate();
+    const fetched = await this.find(reference, neverAborts);
     if (fetched !== undefined && recordedId !== undefined) {
-      this.#fetched.set(image, { id: fetched.id, recordedId });
+      this.#fetched.note(reference, { id: fetched.id, recordedId });
     }
   }
 
@@ -312,7 +355,7 @@ export class Images {
   }
 
   async #pull(spec: ContainerSpec, progress: ProgressCallback): Promise<void> {
-    const { image } = spec;
+    const image = runReference(spec);
     const silence = new AbortController();
     const onSilence = (): void => {
       silence.abort(new AppError('timeout', 'registry did not respond in time'));
@@ -352,31 +395,4 @@ export class Images {
       cancelTimer();
     }
   }
-}
-
-/**
- * Splits a reference for a pull. Adds `latest`, as without a tag or digest the engine would pull
- * every tag of the repository.
- */
-export function toReference(image: string): { readonly fromImage: string; readonly tag?: string } {
-  if (image.includes('@')) return { fromImage: image };
-  const slash = image.lastIndexOf('/');
-  const colon = image.lastIndexOf(':');
-  if (colon > slash) return { fromImage: image.slice(0, colon), tag: image.slice(colon + 1) };
-  return { fromImage: image, tag: 'latest' };
-}
-
-/** Last tag time; the engine reports year 1 for an image never tagged locally. */
-function taggedAt({ Metadata }: InspectedImage): { readonly taggedAt?: number } {
-  const at = Date.parse(Metadata?.LastTagTime ?? '');
-  return at > 0 ? { taggedAt: at } : {};
-}
-
-/**
- * Command line of process 1. As in the engine, an entrypoint in the spec discards the image's
- * command.
- */
-export function effectiveCommand(spec: ContainerSpec, image: LocalImage): readonly string[] {
-  const command = spec.command ?? (spec.entrypoint === undefined ? image.command : []);
-  return [...(spec.entrypoint ?? image.entrypoint), ...command];
 }

@@ -8,30 +8,7 @@ import { systemClock } from '../../../../../manager/common/base/clock.js';
 import { messageOf } from '../../../../../manager/common/base/errors.js';
 import type { ContainerSpec } from '../../../../../manager/common/model/container.js';
 import { EngineClient } from '../../../../../worker/executor/docker/client.js';
-import {
-  Images,
-  effectiveCommand,
-  toReference,
-} from '../../../../../worker/executor/docker/images/images.js';
-
-test('an image reference is split at its tag, which defaults to latest', (t) => {
-  t.deepEqual(toReference('redis'), { fromImage: 'redis', tag: 'latest' });
-  t.deepEqual(toReference('redis:7'), { fromImage: 'redis', tag: '7' });
-  t.deepEqual(toReference('host:5000/a/b'), { fromImage: 'host:5000/a/b', tag: 'latest' });
-  t.deepEqual(toReference('host:5000/a/b:1'), { fromImage: 'host:5000/a/b', tag: '1' });
-  t.deepEqual(toReference('a@sha256:00'), { fromImage: 'a@sha256:00' });
-});
-
-test('the command of process 1 is composed as in the engine', (t) => {
-  const image = {
-    ...{ id: '', hasHealthcheck: false, volumes: [] },
-    ...{ entrypoint: ['/e'], command: ['c'] },
-  };
-  t.deepEqual(effectiveCommand(aContainer(), image), ['/e', 'c']);
-  t.deepEqual(effectiveCommand(aContainer({ command: ['x'] }), image), ['/e', 'x']);
-  t.deepEqual(effectiveCommand(aContainer({ entrypoint: ['/o'] }), image), ['/o']);
-  t.deepEqual(effectiveCommand(aContainer({ entrypoint: [], command: ['x'] }), image), ['x']);
-});
+import { Images } from '../../../../../worker/executor/docker/images/images.js';
 
 interface Sources {
   /** Id of the local image `app:1`; undefined without one. */
@@ -132,4 +109,87 @@ test('an image that was fetched under another id is bound to the content it was 
   sources.as = 'next-config';
   t.is(await ensure('next'), 'next-config');
   t.deepEqual(asked, ['pull', 'fetch']);
+});
+
+const digest = `sha256:${'d'.repeat(64)}`;
+
+/** An engine with images by reference, and a registry whose answer to a pull a test chooses. */
+async function pinningEngine(t: ExecutionContext, local: Readonly<Record<string, string>>) {
+  const folder = await mkdtemp(join(tmpdir(), 'engine-'));
+  const socket = join(folder, 'docker.sock');
+  const names = new Map(Object.entries(local));
+  const state = { published: true, registry: '' };
+  const asked: string[] = [];
+  /** Pulls what the registry has; returns the status. */
+  const pull = (image: string): number => {
+    asked.push(`pull ${image}`);
+    if (state.registry === '') return 404;
+    for (const name of [image, `app:1@${digest}`]) names.set(name, state.registry);
+    return 200;
+  };
+  const tag = (id: string, to: URLSearchParams): number => {
+    asked.push(`tag ${id} ${to.get('repo') ?? ''}:${to.get('tag') ?? ''}`);
+    names.set('app:1', id);
+    return 201;
+  };
+  const server = createServer((request, response) => {
+    request.resume();
+    response.setHeader('content-type', 'application/json');
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://engine');
+    const reference = decodeURIComponent(pathname).replace(/^\/images\/|\/\w+$/gu, '');
+    const id = names.get(reference) ?? (reference.startsWith('id-') ? reference : undefined);
+    const isPull = pathname === '/images/create';
+    if (request.method === 'POST') {
+      response.statusCode = isPull
+        ? pull(searchParams.get('fromImage') ?? '')
+        : tag(id ?? '', searchParams);
+    } else if (id === undefined) response.statusCode = 404;
+    const RepoDigests = state.published ? ['app@sha256:1'] : [];
+    response.end(JSON.stringify({ Id: id, RepoDigests, message: 'no such image' }));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(socket, resolve);
+  });
+  t.teardown(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const images = new Images(new EngineClient(socket), 'node-1', systemClock);
+  const ensure = async (recordedId?: string, spec: Partial<ContainerSpec> = {}) => {
+    asked.length = 0;
+    const container = aContainer({ image: 'app:1', imageDigest: digest, ...spec });
+    const never = new AbortController().signal;
+    const found = images.ensure(container, recordedId, () => undefined, never);
+    return found.then(({ id, reference }) => `${id} as ${reference}`, messageOf);
+  };
+  return { ensure, asked, images, state };
+}
+
+test('a pinned image is pulled by its digest, whatever its name is on the node, and named', async (t) => {
+  const { ensure, asked, state } = await pinningEngine(t, { 'app:1': 'id-old' });
+  state.registry = 'id-new';
+  t.is(await ensure(), `id-new as app:1@${digest}`);
+  t.deepEqual(asked, [`pull app@${digest}`, 'tag id-new app:1']);
+  t.is(await ensure('id-other', { pullPolicy: 'always' }), `id-new as app:1@${digest}`);
+  t.deepEqual(asked, [], 'the content of a digest is never outdated');
+});
+
+test('a pinned image takes no name from an image that only this node may have', async (t) => {
+  const { ensure, asked, state } = await pinningEngine(t, { 'app:1': 'id-built' });
+  Object.assign(state, { registry: 'id-new', published: false });
+  t.is(await ensure(), `id-new as app:1@${digest}`);
+  t.deepEqual(asked, [`pull app@${digest}`]);
+});
+
+test('a pinned image that its registry does not give comes from another node, found by its id', async (t) => {
+  const { ensure, asked, images } = await pinningEngine(t, {});
+  images.setPeerFallback((image) => {
+    asked.push(`fetch ${image}`);
+    return Promise.resolve('node-2');
+  });
+  t.is(await ensure('id-good'), 'id-good as id-good');
+  t.deepEqual(asked, ['tag id-good app:1'], 'it is here under its id');
+  t.regex(await ensure(), /app:1@sha256:d+ is missing on node node-1 after the pull/u);
+  t.deepEqual(asked, [`pull app@${digest}`, `fetch app:1@${digest}`]);
 });
