@@ -77,6 +77,10 @@ export class ScopedView implements StoreView {
     return this.#tasks(this.#view.tasksOfContainer(id));
   }
 
+  tasksOfContainerPrefix(prefix: string): readonly Task[] {
+    return this.#tasks(this.#view.tasksOfContainerPrefix(prefix));
+  }
+
   servicesOfContainerName(name: string): readonly Service[] {
     return this.#services(this.#view.servicesOfContainerName(name));
   }

@@ -77,12 +77,12 @@ function containerByName(view: StoreView, reference: string): PlacedContainer | 
   return found;
 }
 
-/** Containers whose id has the prefix; an index finds those of the length that clients show. */
+/** Containers whose id has the prefix; the store's indexes find them. */
 function containersByPrefix(view: StoreView, prefix: string): readonly PlacedContainer[] {
   if (!/^[0-9a-f]+$/u.test(prefix)) return [];
-  const isIndexed = shortContainerId(prefix).length === shortIdLength;
-  const all = isIndexed ? containersOf(view, view.tasksOfContainer(prefix)) : listContainers(view);
-  return all.filter(({ containerId }) => containerId.startsWith(prefix));
+  const isLong = shortContainerId(prefix).length === shortIdLength;
+  const tasks = isLong ? view.tasksOfContainer(prefix) : view.tasksOfContainerPrefix(prefix);
+  return containersOf(view, tasks).filter(({ containerId }) => containerId.startsWith(prefix));
 }
 
 /** The newest task of a client's container, which gets a new one at each start. */

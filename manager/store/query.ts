@@ -3,7 +3,7 @@ import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { globalKey, serviceKeyOf } from './indexes/service-indexes.js';
 import type { StoreView, TableName, Tables } from './store.js';
-import { shortContainerId } from './container-id.js';
+import { prefixKeys, shortContainerId } from './container-id.js';
 import type { TableSet } from './tables.js';
 import { gatewayKeyOf, removingKey } from './tables.js';
 
@@ -51,6 +51,12 @@ export class TableView implements StoreView {
 
   tasksOfContainer(id: string): readonly Task[] {
     return this.tables.tasksByContainer.list(shortContainerId(id));
+  }
+
+  tasksOfContainerPrefix(prefix: string): readonly Task[] {
+    return prefixKeys(prefix)
+      .flatMap((key) => this.tables.tasksByContainerPrefix.list(key))
+      .filter(({ status }) => status.containerId?.startsWith(prefix));
   }
 
   servicesOfContainerName(name: string): readonly Service[] {

@@ -102,6 +102,8 @@ export interface StoreView {
   tasksOfContainerName(name: string): readonly Task[];
   /** Tasks whose container's id starts with the same 12 characters. */
   tasksOfContainer(id: string): readonly Task[];
+  /** Tasks whose container's id starts with these hexadecimal digits. */
+  tasksOfContainerPrefix(prefix: string): readonly Task[];
   /** Services whose spec gives their container this name. */
   servicesOfContainerName(name: string): readonly Service[];
   servicesOfProject(project: string): readonly Service[];

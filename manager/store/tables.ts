@@ -2,7 +2,7 @@ import type { NetworkId, NodeId } from '../common/model/ids.js';
 import type { Lease, Network, Volume } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
-import { shortContainerId } from './container-id.js';
+import { prefixKeys, shortContainerId } from './container-id.js';
 import { KeyedIndex } from './indexes/keyed-index.js';
 import { PlacementIndex } from './indexes/placement-index.js';
 import { ProjectUsageIndex } from './indexes/project-usage.js';
@@ -89,6 +89,10 @@ export class TableSet {
   readonly tasksByContainer = new KeyedIndex<Task>(({ status: { containerId } }) =>
     containerId === undefined ? [] : [shortContainerId(containerId)],
   );
+  /** For prefixes that are shorter than the ids that clients show. */
+  readonly tasksByContainerPrefix = new KeyedIndex<Task>(({ status: { containerId } }) =>
+    containerId === undefined ? [] : prefixKeys(containerId),
+  );
   readonly placement = new PlacementIndex();
   readonly services = new ServiceIndexes();
   readonly networksByRemoval = new KeyedIndex<Network>(({ removing }) =>
@@ -138,6 +142,7 @@ export class TableSet {
       this.tasksByNetwork.change(from, to);
       this.tasksByContainerName.change(from, to);
       this.tasksByContainer.change(from, to);
+      this.tasksByContainerPrefix.change(from, to);
       this.projectUsage.changeTask(from, to);
     } else if (name === 'services') {
       this.services.change(before as Service | undefined, after as Service | undefined);

@@ -12,6 +12,8 @@ import type { Resources, ServiceSpec } from '../../common/model/service.js';
 import type { StoreView } from '../../store/store.js';
 import { findContainer } from '../find-container.js';
 import type { CreateBody, HealthcheckBody, HostConfigBody } from './create-body.js';
+import type { AnonymousSource } from './anonymous-volumes.js';
+import { nameAnonymousVolumes } from './anonymous-volumes.js';
 import { planMounts } from './mounts.js';
 import { planAttachments } from './networks.js';
 import { planPorts } from './ports.js';
@@ -20,6 +22,8 @@ export interface ContainerRequest {
   readonly body: CreateBody;
   readonly name: string;
   readonly platform?: string;
+  /** Absent while a request is only checked. */
+  readonly anonymous?: AnonymousSource;
 }
 
 export interface CreatePlan {
@@ -36,7 +40,10 @@ const nanosPerMs = 1_000_000;
  * Translates a create request to a service of one container, held until its start. Containers that
  * it refers to are found in `view` and tie it to their node.
  */
-export function toService({ body, name, platform }: ContainerRequest, view: StoreView): CreatePlan {
+export function toService(
+  { body, name, platform, anonymous }: ContainerRequest,
+  view: StoreView,
+): CreatePlan {
   const host = body.HostConfig ?? {};
   const nodes = new Set<string>();
   const resolve = (reference: string): string => {
@@ -45,7 +52,9 @@ export function toService({ body, name, platform }: ContainerRequest, view: Stor
     return containerId;
   };
   const networks = planAttachments(body, view, resolve);
-  const { mounts, volumes } = planMounts(host);
+  const plan = planMounts(host);
+  const { mounts, volumes } =
+    anonymous === undefined ? plan : nameAnonymousVolumes(plan, body, anonymous);
   const project = body.Labels?.[projectLabel] ?? '';
   const place = composePlace(body.Labels ?? {});
   const ties = sharedWith(host, resolve);

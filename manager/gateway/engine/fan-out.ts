@@ -65,7 +65,8 @@ export async function askAll<T>(
         const { kind, message } = toAppError(error);
         return new AppError(
           kind,
-          nodes.length === 1 ? message : `node ${node.spec.name}: ${message}`,
+          // A node that cannot read the request says nothing of itself.
+          nodes.length === 1 || kind === 'invalid' ? message : `node ${node.spec.name}: ${message}`,
         );
       }
     }),

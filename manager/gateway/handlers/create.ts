@@ -1,4 +1,5 @@
 import { deployCluster } from '../../access/required-right.js';
+import { isFields } from '../../common/base/decode.js';
 import { AppError, isConflict, messageOf } from '../../common/base/errors.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Task } from '../../common/model/task.js';
@@ -9,15 +10,13 @@ import { randomName } from '../create/random-name.js';
 import type { CreatePlan, ContainerRequest } from '../create/to-service.js';
 import { toService } from '../create/to-service.js';
 import { jsonResponse } from '../response.js';
-import { parseImage } from '../translate/image-name.js';
+import { findImageRecord, requireReference } from '../images/find-holder.js';
 import { failureOf } from '../task-failure.js';
 import { newestTask } from '../find-container.js';
 import { waitForState } from '../wait-for-state.js';
 
 /** Deadline of a create, which may fetch the image from another node. */
 const createMs = 300_000;
-/** Deadline of the nodes to say whether they have an image. */
-const imageMs = 3_000;
 /** Deadline of the store to take back a failed create. */
 const discardMs = 10_000;
 const nameAttempts = 5;
@@ -44,8 +43,11 @@ const create: RouteHandler = async (context, request) => {
   const name = wanted === '' ? undefined : requireContainerName(wanted);
   // Bad options are refused before a missing image, which clients would pull first.
   toService({ ...base, name: name ?? 'unnamed' }, context.store.view);
-  await requireImage(context, body.Image ?? '', request.signal);
-  const id = await store(context, request, base, name);
+  const image = body.Image ?? '';
+  requireReference(image);
+  const record = await findImageRecord(context, image, request.signal);
+  const anonymous = { imageVolumes: volumesOfImage(record), seed: context.newId() };
+  const id = await store(context, request, { ...base, anonymous }, name);
   try {
     return jsonResponse({ Id: await whenCreated(context, request, id), Warnings: [] }, 201);
   } catch (error) {
@@ -54,25 +56,11 @@ const create: RouteHandler = async (context, request) => {
   }
 };
 
-/** Throws `not-found` with the Docker Engine's message if no node has the image. */
-async function requireImage(
-  { store: { view }, workers }: GatewayContext,
-  image: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(imageMs)]);
-  const nodes = view.list('nodes').filter(({ status }) => status.state === 'ready');
-  const answers = nodes.map(async ({ id }) => {
-    const record = await workers.call(id, 'inspectImage', { image }, deadline);
-    if (record === null) throw new AppError('not-found', image);
-  });
-  try {
-    await Promise.any(answers);
-  } catch {
-    const { tag, digest } = parseImage(image);
-    const suffix = tag === '' && digest === '' ? ':latest' : '';
-    throw new AppError('not-found', `No such image: ${image}${suffix}`);
-  }
+/** Paths of the image's `VOLUME` instructions, from the engine's record. */
+function volumesOfImage(record: unknown): readonly string[] {
+  const config = isFields(record) ? record.Config : undefined;
+  const volumes = isFields(config) ? config.Volumes : undefined;
+  return isFields(volumes) ? Object.keys(volumes) : [];
 }
 
 async function store(

@@ -10,7 +10,8 @@ import { askJson, passOn, tunnelUpgrade } from '../engine/pass-request.js';
 import { pipeTerminal } from '../pipe-terminal.js';
 import type { Exec } from '../execs.js';
 import { findContainer, requireActive, requireRunning } from '../find-container.js';
-import { countParameter } from '../query.js';
+import { countParameter, flagParameter } from '../query.js';
+import { pourPast } from './logs.js';
 import { requireNode } from './remove.js';
 
 const resizeMs = 5_000;
@@ -66,7 +67,7 @@ const start: RouteHandler = async (context, { body }, id = '') => {
   const settings = await body();
   if (settings.Detach === true || exec.options.detach) {
     await startDetached(context, exec);
-    return jsonResponse(null);
+    return { kind: 'empty', status: 200 };
   }
   const options = { ...exec.options, ...sizeOf(settings) };
   return {
@@ -117,7 +118,7 @@ const resize: RouteHandler = async (
   if (streamId === undefined) throw new AppError('conflict', `exec ${id}: is not running`);
   const deadline = AbortSignal.timeout(resizeMs);
   await workers.call(item.node.id, 'resize', { streamId, ...size }, deadline);
-  return jsonResponse(null);
+  return { kind: 'empty', status: 200 };
 };
 
 const inspect: RouteHandler = ({ execs }, _request, id = '') => {
@@ -132,7 +133,7 @@ const inspect: RouteHandler = ({ execs }, _request, id = '') => {
       entrypoint,
       arguments: args,
       privileged: options.privileged,
-      user: options.user ?? '',
+      ...(options.user === undefined ? {} : { user: options.user }),
     },
     OpenStdin: options.stdin,
     OpenStderr: true,
@@ -153,7 +154,7 @@ const resizeContainer: RouteHandler = async (context, request, reference = '') =
   const call = { ...passOn(request, path), taskId: item.task.id };
   const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(resizeMs)]);
   await askJson(context.workers, item.node.id, call, deadline);
-  return jsonResponse(null);
+  return { kind: 'empty', status: 200 };
 };
 
 /**
@@ -170,6 +171,14 @@ const attach: RouteHandler = async (context, request, reference = '') => {
   const { project, service, slot } = task;
   const about = `project ${project}, service ${service}, index ${slot}`;
   await context.note(request.peer, 'attach', about);
+  const { query } = request;
+  if (flagParameter(query, 'logs') && !flagParameter(query, 'stream')) {
+    return {
+      kind: 'hijack',
+      contentType: contentTypeOf(task.spec.container.tty),
+      converse: (terminal) => pourPast(context, request, item, terminal),
+    };
+  }
   const path = `/containers/:container/attach?${request.query.toString()}`;
   const call = { ...passOn(request, path), taskId: task.id, upgrade: 'tcp' };
   return await tunnelUpgrade(context.workers, node.id, call, request.signal);

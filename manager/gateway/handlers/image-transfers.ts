@@ -8,6 +8,7 @@ import { askEngine, passOn, successful, toResponse } from '../engine/pass-reques
 import { findCopies, latestCopy } from '../images/copies.js';
 import type { PulledImage } from '../images/pinned-pull.js';
 import { pinPull, pullCall, tagCall } from '../images/pinned-pull.js';
+import { noSuchImage, requireReference } from '../images/find-holder.js';
 import { selectPullNodes } from '../images/pull-nodes.js';
 import { fetchImage, watchTags } from '../images/stale-copies.js';
 import type { ApiResponse, Sink } from '../response.js';
@@ -33,6 +34,7 @@ function pulledName(query: URLSearchParams): string {
 async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
   const { query, signal } = request;
   const image = pulledName(query);
+  requireReference(image);
   const holders = (await findCopies(context, image, signal)).map(({ node }) => node);
   const nodes = selectPullNodes(readyNodes(context), holders, query.get('platform') ?? '');
   if (nodes.length === 0) workNode(context);
@@ -166,7 +168,7 @@ const save: RouteHandler = async (context, request) => {
   const { node } = await latestCopy(context, first, signal);
   for (const image of rest) {
     const copies = await findCopies(context, image, signal);
-    if (copies.length === 0) throw new AppError('not-found', `No such image: ${image}`);
+    if (copies.length === 0) throw noSuchImage(image);
     if (!copies.some((copy) => copy.node.id === node.id)) {
       await fetchImage(context, node, image, signal);
     }

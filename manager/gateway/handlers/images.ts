@@ -14,6 +14,7 @@ import type { NodeAnswer } from '../engine/fan-out.js';
 import { askAll, nodeTimeoutMs, readyNodes, workNode } from '../engine/fan-out.js';
 import { askEngine, passOn, toResponse } from '../engine/pass-request.js';
 import { findCopies, latestCopy } from '../images/copies.js';
+import { noSuchImage, requireReference } from '../images/find-holder.js';
 import type { ClusterImage } from '../translate/image.js';
 import { mergeImages, nodeFilter } from '../translate/image.js';
 import { workerResults } from '../../common/protocol/worker-results.js';
@@ -70,9 +71,10 @@ const push: RouteHandler = async (context, request, image = '') => {
 
 /** Tags every copy of the same image, so that the new name means one image in the cluster. */
 const tag: RouteHandler = async (context, request, image = '') => {
+  requireReference(request.query.get('repo') ?? '');
   const copies = await findCopies(context, image, request.signal);
   const [latest] = copies;
-  if (latest === undefined) throw new AppError('not-found', `No such image: ${image}`);
+  if (latest === undefined) throw noSuchImage(image);
   await context.note(request.peer, 'image.tag', `image ${image}`);
   const nodes = copies.filter(({ id }) => id === latest.id).map(({ node }) => node);
   const { signal } = request;
@@ -89,7 +91,7 @@ const tag: RouteHandler = async (context, request, image = '') => {
 /** Removes the image, or the name, from every node that has it. */
 const remove: RouteHandler = async (context, request, image = '') => {
   const copies = await findCopies(context, image, request.signal);
-  if (copies.length === 0) throw new AppError('not-found', `No such image: ${image}`);
+  if (copies.length === 0) throw noSuchImage(image);
   await context.note(request.peer, 'image.remove', `image ${image}`);
   const answers = await askAll(
     context,

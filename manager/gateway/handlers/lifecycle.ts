@@ -1,5 +1,5 @@
 import { deployVisible } from '../../access/required-right.js';
-import { AppError } from '../../common/base/errors.js';
+import { AppError, toAppError } from '../../common/base/errors.js';
 import { defaultStopGraceMs } from '../../common/model/container.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { Service } from '../../common/model/service.js';
@@ -64,9 +64,20 @@ const restart: RouteHandler = async (context, request, reference = '') => {
   return done;
 };
 
+/** Finds a running container. Its errors have the Docker Engine's prefix for this call. */
+function findKillable({ store }: GatewayContext, reference: string): PlacedContainer {
+  try {
+    const item = findContainer(store.view, reference);
+    requireRunning(item);
+    return item;
+  } catch (error) {
+    const { kind, message } = toAppError(error);
+    throw new AppError(kind, `Cannot kill container: ${reference}: ${message}`, { cause: error });
+  }
+}
+
 const kill: RouteHandler = async (context, request, reference = '') => {
-  const item = findContainer(context.store.view, reference);
-  requireRunning(item);
+  const item = findKillable(context, reference);
   const signal = request.query.get('signal') ?? '';
   const killArgs = { ...selectOnly(item), signal: signal || 'SIGKILL' };
   await context.control('service.kill', killArgs, request);

@@ -1,6 +1,8 @@
 import { readVisible } from '../../access/required-right.js';
+import { isFields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { Task } from '../../common/model/task.js';
+import { containerState } from '../../common/model/container-state.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import type { LogLine, LogOptions } from '../../common/protocol/worker-calls.js';
@@ -8,7 +10,7 @@ import { logBytes } from '../../common/protocol/worker-calls.js';
 import { decodeLogLines } from '../../common/protocol/worker-stream-decoders.js';
 import type { Sink } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
-import { flagParameter, timeParameter } from '../query.js';
+import { flagParameter, nanosParameter, timeParameter } from '../query.js';
 import { multiplexed } from '../translate/multiplex.js';
 
 export interface LogQuery {
@@ -27,8 +29,11 @@ export function readLogQuery(
   if (streams.length === 0) {
     throw new AppError('invalid', 'Bad parameters: you must choose at least one stream');
   }
+  requireReadable(task);
   const tail = query.get('tail') ?? 'all';
-  const [sinceMs, untilMs] = [timeParameter(query, 'since'), timeParameter(query, 'until')];
+  const [since, untilMs] = [nanosParameter(query, 'since'), timeParameter(query, 'until')];
+  // Rounded down: a line of that very time is wanted.
+  const sinceMs = since === undefined ? undefined : Number(since / 1_000_000n);
   return {
     streams: new Set(streams),
     timestamps: flagParameter(query, 'timestamps'),
@@ -44,6 +49,29 @@ export function readLogQuery(
   };
 }
 
+/** Throws `unsupported` with the Docker Engine's message if the container keeps no log. */
+function requireReadable({ spec }: Pick<Task, 'spec'>): void {
+  const config = spec.container.hostConfig.LogConfig;
+  if (!isFields(config) || config.Type !== 'none') return;
+  throw new AppError('unsupported', 'configured logging driver does not support reading');
+}
+
+/** A client's container without a run has no log to follow; as on the Docker Engine it ends. */
+function isUnstarted(task: Task): boolean {
+  return task.spec.container.origin !== undefined && containerState(task) === 'created';
+}
+
+/** Sends the output of the container so far, for an attach that asks for that only. */
+export async function pourPast(
+  context: GatewayContext,
+  request: ApiRequest,
+  item: PlacedContainer,
+  sink: Sink,
+): Promise<void> {
+  const selection = readLogQuery(request, item.task);
+  await pour(context, item, { ...selection, options: { follow: false } }, sink);
+}
+
 const logs: RouteHandler = (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
   if (item.node.status.state !== 'ready') {
@@ -53,7 +81,10 @@ const logs: RouteHandler = (context, request, reference = '') => {
       `logs of ${reference}: not available, node ${name} is ${item.node.status.state}`,
     );
   }
-  const selection = readLogQuery(request, item.task);
+  const wanted = readLogQuery(request, item.task);
+  const selection = isUnstarted(item.task)
+    ? { ...wanted, options: { ...wanted.options, follow: false } }
+    : wanted;
   const format = selection.isTty ? 'raw' : 'multiplexed';
   return {
     kind: 'stream',

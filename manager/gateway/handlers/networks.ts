@@ -17,22 +17,32 @@ import {
   networkFilters,
   toNetwork,
 } from '../translate/network.js';
+import { findPredefined, listPredefined } from '../translate/predefined-network.js';
 import { removeUnused } from '../remove-unused.js';
 import { shownState } from '../translate/shown-state.js';
 import { waitForState } from '../wait-for-state.js';
 
 function list({ store }: GatewayContext, { query }: ApiRequest): ApiResponse {
   const filters = parseQueryFilters(query, networkFilters);
+  for (const type of filters.get('type') ?? []) {
+    if (type === 'custom' || type === 'builtin') continue;
+    throw new AppError('invalid', `invalid filter: 'type'='${type}'`);
+  }
   const networks = store.view
     .list('networks')
     .filter((network) =>
       matchesNetwork(network, filters, store.view.tasksOfNetwork(network.id).length > 0),
     );
   // As on the Docker Engine, only inspect lists the containers of a network.
-  return jsonResponse(networks.map((network) => toNetwork(network, [])));
+  return jsonResponse([
+    ...listPredefined(filters),
+    ...networks.map((network) => toNetwork(network, [])),
+  ]);
 }
 
 const inspect: RouteHandler = ({ store }, _request, reference = '') => {
+  const predefined = findPredefined(reference);
+  if (predefined !== undefined) return jsonResponse(predefined);
   const network = lookupNetwork(store.view, reference);
   return jsonResponse(toNetwork(network, attachedTo(store.view, network)));
 };

@@ -1,3 +1,7 @@
+import type { TaskSpec } from '../../common/model/service.js';
+import { anonymousVolumeLabel } from '../create/volume-body.js';
+import { removeUnused } from '../remove-unused.js';
+import { volumesOf } from '../translate/volume.js';
 import { deployCluster } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
@@ -22,10 +26,34 @@ const remove: RouteHandler = async (context, request, reference = ''): Promise<A
   const item = findContainer(context.store.view, reference);
   requireNode(item, 'remove');
   const force = flagParameter(query, 'force');
+  const volumes = flagParameter(query, 'v') ? anonymousVolumesOf(context, item) : [];
   await context.control('container.remove', { taskId: item.task.id, force }, request);
   await untilRemoved(context, item, request);
+  await removeUnused(volumes, (name) =>
+    context.control('volume.remove', { name, force: true }, request),
+  );
   return { kind: 'empty', status: 204 };
 };
+
+/** The volumes without a name of their own that only this container has. */
+function anonymousVolumesOf({ store }: GatewayContext, { task }: PlacedContainer): string[] {
+  const { view } = store;
+  const isAnonymous = (name: string): boolean =>
+    Object.hasOwn(view.volumeByName(name)?.spec.labels ?? {}, anonymousVolumeLabel);
+  const own = volumesOf(task.spec).filter(isAnonymous);
+  if (own.length === 0) return [];
+  const others = view.list('services').filter(({ id }) => id !== task.serviceId);
+  const used = new Set(others.flatMap(({ spec }) => volumesOf(spec.task)));
+  const isLent = others.some(({ spec }) => borrows(spec.task, task.status.containerId ?? ''));
+  return isLent ? [] : own.filter((name) => !used.has(name));
+}
+
+/** Whether a client's container mounts the volumes of another one (`--volumes-from`). */
+function borrows({ container }: TaskSpec, containerId: string): boolean {
+  const lenders = container.hostConfig.VolumesFrom;
+  if (!Array.isArray(lenders)) return false;
+  return lenders.some((lender) => String(lender).split(':')[0] === containerId);
+}
 
 /**
  * Throws `unavailable` if the container's node does not answer and may come back at any moment. A

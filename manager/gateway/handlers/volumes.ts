@@ -4,7 +4,6 @@ import { fields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { Volume } from '../../common/model/network.js';
 import type { Node } from '../../common/model/node.js';
-import type { TaskSpec } from '../../common/model/service.js';
 import type { StoreView } from '../../store/store.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
@@ -16,19 +15,18 @@ import { listContainers } from '../find-container.js';
 import { lookupVolume } from '../find-resource.js';
 import { flagParameter } from '../query.js';
 import { volumeSizes } from '../translate/disk-usage.js';
-import { labelsOfVolume, matchesVolume, toVolume, volumeFilters } from '../translate/volume.js';
+import {
+  labelsOfVolume,
+  matchesVolume,
+  toVolume,
+  volumeFilters,
+  volumesOf,
+} from '../translate/volume.js';
 import { removeUnused } from '../remove-unused.js';
 import { waitForState } from '../wait-for-state.js';
 
 function nodesOf(view: StoreView, { nodeIds }: Volume): readonly string[] {
   return nodeIds.map((id) => view.get('nodes', id)?.spec.name ?? id);
-}
-
-/** Names of the volumes that a container mounts. */
-function volumesOf({ container }: Pick<TaskSpec, 'container'>): readonly string[] {
-  return container.mounts.flatMap((mount) =>
-    mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
-  );
 }
 
 /** Names of the volumes that any task mounts. */

@@ -1,5 +1,6 @@
 import { readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
+import { containerState } from '../../common/model/container-state.js';
 import type { Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import { waitUntil } from '../../store/wait-until.js';
@@ -23,19 +24,27 @@ function taskNow(context: GatewayContext, task: Task): Task | undefined {
   return newestTask(view, task.serviceId);
 }
 
-function isMet(condition: Condition, first: Task, now: Task | undefined): boolean {
+/** True if a wait that began with `first` ends with the task that the container has now. */
+export function isMet(condition: Condition, first: Task, now: Task | undefined): boolean {
   if (now === undefined) return true;
   const isOver = isTerminal(now.status.state);
   switch (condition) {
     case 'removed':
       return false;
     case 'not-running':
+      if (hasRestarted(first, now)) return true;
       return now.status.state !== 'running' && (isOver || first.status.state !== 'running');
     case 'next-exit': {
       const isNewRun = now.id !== first.id || !isTerminal(first.status.state);
-      return (isOver && isNewRun) || (now.status.restarts ?? 0) > (first.status.restarts ?? 0);
+      return (isOver && isNewRun) || hasRestarted(first, now);
     }
   }
+}
+
+/** Whether the container has ended since, although its engine has started it again or will. */
+function hasRestarted(first: Task, now: Task): boolean {
+  if ((now.status.restarts ?? 0) > (first.status.restarts ?? 0)) return true;
+  return containerState(now) === 'restarting' && containerState(first) !== 'restarting';
 }
 
 /** Responds when the condition is met. The headers are sent at once: clients wait for them. */

@@ -1,8 +1,8 @@
-import { AppError } from '../../common/base/errors.js';
 import { imageKey, recordedFirst } from '../../common/model/trust/image-record.js';
 import type { Node } from '../../common/model/node.js';
 import type { NodeImage } from '../../common/protocol/worker-calls.js';
 import type { GatewayContext } from '../context.js';
+import { noSuchImage } from './find-holder.js';
 import { nodeTimeoutMs, readyNodes } from '../engine/fan-out.js';
 
 /** A node's copy of an image. */
@@ -42,6 +42,6 @@ export async function latestCopy(
   signal: AbortSignal,
 ): Promise<ImageCopy> {
   const [copy] = await findCopies(context, image, signal);
-  if (copy === undefined) throw new AppError('not-found', `No such image: ${image}`);
+  if (copy === undefined) throw noSuchImage(image);
   return copy;
 }

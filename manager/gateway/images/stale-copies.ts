@@ -3,6 +3,8 @@ import type { Node } from '../../common/model/node.js';
 import { decodeStreamFrame } from '../../common/protocol/frames.js';
 import type { Peer } from '../../transport/peer.js';
 import type { GatewayContext } from '../context.js';
+import { imageKey } from '../../common/model/trust/image-record.js';
+import { nodesWithTasksOf } from './find-holder.js';
 import { nodeTimeoutMs, readyNodes } from '../engine/fan-out.js';
 
 type Context = Pick<GatewayContext, 'store' | 'workers' | 'log' | 'control'>;
@@ -23,9 +25,9 @@ async function tagsOf({ workers }: Context, { id }: Node): Promise<Tags> {
 
 /**
  * Remembers a node's tags; the returned function records the content of the tags that have moved
- * since, on behalf of the client, and replaces the copies that other nodes have under these tags,
- * also if the client has left. Nodes without the tag copy the image when they run it. A copy that
- * cannot be replaced is logged.
+ * since, on behalf of the client, and replaces the copies of nodes with tasks of these images, also
+ * if the client has left. Other nodes copy the recorded image when they run it. A copy that cannot
+ * be replaced is logged.
  */
 export async function watchTags(
   context: Context,
@@ -42,7 +44,8 @@ export async function watchTags(
     for (const [image] of moved) {
       await context.control('image.record', { image, nodes: [node.id], event: 'made' }, caller);
     }
-    const others = readyNodes(context).filter(({ id }) => id !== node.id);
+    const users = nodesWithTasksOf(context, new Set(moved.map(([tag]) => imageKey(tag))));
+    const others = readyNodes(context).filter(({ id }) => id !== node.id && users.has(id));
     await Promise.all(
       others.map(async (other) => {
         const held = await tagsOf(context, other);

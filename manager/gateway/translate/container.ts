@@ -1,3 +1,4 @@
+import { isFields } from '../../common/base/decode.js';
 import type { MountSpec } from '../../common/model/container.js';
 import { containerState, isUnknown, statusText } from '../../common/model/container-state.js';
 import { orderedPorts, portAddress } from '../../common/model/published-ports.js';
@@ -6,7 +7,7 @@ import { currentTask } from '../../store/slots.js';
 import type { StoreView } from '../../store/store.js';
 import type { PlacedContainer } from '../find-container.js';
 import { labelsOf } from './labels.js';
-import { shownState } from './shown-state.js';
+import { isActive, shownState } from './shown-state.js';
 
 export interface ContainerContext {
   readonly view: Pick<StoreView, 'get' | 'serviceByName' | 'tasksOfService'>;
@@ -22,6 +23,7 @@ export interface ContainerContext {
 export function toContainer(item: PlacedContainer, scene: ContainerContext): object {
   const { task, node, containerId } = item;
   const { container } = task.spec;
+  const state = shownState(item);
   return {
     Id: containerId,
     Names: [`/${task.containerName}`],
@@ -29,20 +31,38 @@ export function toContainer(item: PlacedContainer, scene: ContainerContext): obj
     ImageID: task.status.imageId ?? '',
     Command: (task.status.command ?? container.command ?? []).join(' '),
     Created: Math.floor(task.createdAt / 1000),
-    Ports: orderedPorts(task).map((port) => ({
-      IP: portAddress(port, node.description.address),
-      PrivatePort: port.target,
-      PublicPort: port.published,
-      Type: port.protocol,
-    })),
+    Ports: [
+      ...orderedPorts(task).map((port) => ({
+        IP: portAddress(port, node.description.address),
+        PrivatePort: port.target,
+        PublicPort: port.published,
+        Type: port.protocol,
+      })),
+      ...(isActive(state) ? unpublishedPorts(task) : []),
+    ],
     Labels: labelsOf(item, scene.clusterId),
-    State: shownState(item),
+    State: state,
     Status: statusOf(item, scene.now),
     HostConfig: { NetworkMode: networkModeText(item, scene) },
     Health: { Status: task.status.health ?? 'none', FailingStreak: 0 },
     NetworkSettings: { Networks: endpointsOf(task.attachments, scene.view) },
     Mounts: container.mounts.map(toMountPoint),
   };
+}
+
+/** Ports that the container's spec exposes and does not publish; those of its image are unknown. */
+export function unpublishedPorts(
+  task: Task,
+): readonly { readonly PrivatePort: number; readonly Type: string }[] {
+  const { ExposedPorts: exposed } = task.spec.container.config;
+  if (!isFields(exposed)) return [];
+  const published = new Set(orderedPorts(task).map((port) => `${port.target}/${port.protocol}`));
+  return Object.keys(exposed)
+    .filter((key) => /^\d+\/\w+$/u.test(key) && !published.has(key))
+    .map((key) => {
+      const [port = '', Type = ''] = key.split('/');
+      return { PrivatePort: Number(port), Type };
+    });
 }
 
 /** A client's container that could not be started is created, as on the Docker Engine. */

@@ -1,9 +1,11 @@
 import type { Fields } from '../../common/base/decode.js';
 import {
+  anything,
   array,
   decode,
   dictionary,
   fields,
+  isFields,
   nullable,
   object,
   optionalOrNull,
@@ -30,13 +32,17 @@ const enginePorts = orElse(
 );
 
 /** The fields of an engine's record that are changed here; all others pass through unchanged. */
-const changedFields = object<{
+interface EngineParts {
   readonly Config: Fields;
   readonly HostConfig: Fields;
+  readonly Mounts: readonly unknown[] | undefined;
   readonly NetworkSettings: Fields | undefined;
-}>({
+}
+
+const changedFields = object<EngineParts>({
   Config: orElse(fields, {}),
   HostConfig: orElse(fields, {}),
+  Mounts: optionalOrNull(array(anything)),
   NetworkSettings: optionalOrNull(fields),
 });
 
@@ -69,9 +75,7 @@ export function withNodeDetails(
   const { origin } = item.task.spec.container;
   return {
     ...decode(record, fields, source),
-    ...(origin === undefined
-      ? {}
-      : { HostConfig: { ...engine.HostConfig, AutoRemove: origin.autoRemove } }),
+    ...(origin === undefined ? {} : clientsView(engine, item, origin.autoRemove)),
     Name: `/${item.task.containerName}`,
     Config: { ...engine.Config, Labels: labelsOf(item, scene.clusterId) },
     ...(settings === undefined
@@ -80,10 +84,53 @@ export function withNodeDetails(
           NetworkSettings: {
             ...settings,
             Ports: withNodeAddress(decode(settings.Ports, enginePorts, source), item),
+            ...withAliases(settings, item),
           },
         }),
     Node: toNode(item),
   };
+}
+
+/** The parts of a client's container without the mounts that its node has added. */
+function clientsView(
+  { HostConfig, Mounts }: EngineParts,
+  { task }: PlacedContainer,
+  autoRemove: boolean,
+): object {
+  const { Mounts: wanted, ...host } = HostConfig;
+  const asked = (Array.isArray(wanted) ? wanted : []).filter((mount) => !isNodesMount(mount));
+  const isDefault = host.NetworkMode === 'bridge' && task.attachments.length === 0;
+  return {
+    HostConfig: {
+      ...host,
+      ...(isDefault ? { NetworkMode: 'default' } : {}),
+      ...(asked.length === 0 ? {} : { Mounts: asked }),
+      AutoRemove: autoRemove,
+    },
+    Mounts: (Mounts ?? []).filter((mount) => !isNodesMount(mount)),
+  };
+}
+
+/** A file of the worker, or a volume that has no name for the client. */
+function isNodesMount(mount: unknown): boolean {
+  if (!isFields(mount)) return false;
+  const { Source, Type, Target, Destination = Target } = mount;
+  if (Destination === '/etc/resolv.conf') return String(Source).endsWith('/resolv.conf');
+  return Target !== undefined && Type === 'volume' && /^[0-9a-f]{64}$/u.test(String(Source));
+}
+
+/** The cluster's own name server has the aliases of cluster networks, not the engine. */
+function withAliases(settings: Fields, { task }: PlacedContainer): object {
+  if (!isFields(settings.Networks)) return {};
+  const aliases = new Map(task.attachments.map((each) => [each.network, each.aliases]));
+  const networks = Object.entries(settings.Networks).map(([name, endpoint]) => {
+    const own = aliases.get(name);
+    return [
+      name,
+      own === undefined || !isFields(endpoint) ? endpoint : { ...endpoint, Aliases: own },
+    ];
+  });
+  return { Networks: Object.fromEntries(networks) as unknown };
 }
 
 function withNodeAddress(

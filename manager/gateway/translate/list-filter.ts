@@ -10,6 +10,7 @@ import type { QueryFilters } from '../filters.js';
 import { matchesFilter, hasLabels, matchesName, parseQueryFilters } from '../filters.js';
 import { flagParameter, integerParameter } from '../query.js';
 import type { StoreView } from '../../store/store.js';
+import { unpublishedPorts } from './container.js';
 import { labelsOf } from './labels.js';
 
 const knownFilters = [
@@ -92,9 +93,19 @@ function passes(item: PlacedContainer, filters: QueryFilters, clusterId: string)
     matchesFilter(filters, 'publish', (value) =>
       portFits(status.ports ?? [], value, 'published'),
     ) &&
-    matchesFilter(filters, 'expose', (value) => portFits(status.ports ?? [], value, 'target')) &&
+    matchesFilter(filters, 'expose', (value) =>
+      portFits([...(status.ports ?? []), ...exposedPorts(item)], value, 'target'),
+    ) &&
     hasLabels(filters, labelsOf(item, clusterId))
   );
+}
+
+/** Exposed ports that are not published, as ports that no filter for published ones matches. */
+function exposedPorts({ task }: PlacedContainer): readonly PublishedPort[] {
+  return unpublishedPorts(task).map(({ PrivatePort, Type }) => ({
+    ...{ hostIp: '', published: 0, target: PrivatePort },
+    protocol: Type === 'udp' || Type === 'sctp' ? Type : 'tcp',
+  }));
 }
 
 function hasExited({ task }: PlacedContainer, code: string): boolean {

@@ -27,7 +27,7 @@ export function toNetwork(network: Network, containers: readonly PlacedContainer
     Driver: 'overlay',
     EnableIPv4: true,
     EnableIPv6: false,
-    IPAM: { Driver: 'default', Options: null, Config: subnet === '' ? [] : [{ Subnet: subnet }] },
+    IPAM: { Driver: 'default', Options: null, Config: subnet === '' ? [] : [poolOf(network)] },
     Internal: spec.internal,
     Attachable: spec.attachable,
     Ingress: false,
@@ -36,6 +36,14 @@ export function toNetwork(network: Network, containers: readonly PlacedContainer
     Containers: Object.fromEntries(containers.flatMap((item) => endpointIn(network, item))),
     Options: { 'com.docker.network.driver.overlay.vxlanid_list': String(network.vni) },
     Labels: labelsOfNetwork(network),
+  };
+}
+
+function poolOf({ spec, subnet }: Network): object {
+  return {
+    Subnet: subnet,
+    ...(spec.ipRange === undefined ? {} : { IPRange: spec.ipRange }),
+    ...(spec.gateway === undefined ? {} : { Gateway: spec.gateway }),
   };
 }
 

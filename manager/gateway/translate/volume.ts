@@ -1,5 +1,6 @@
 import type { Labels } from '../../common/model/meta.js';
 import type { Volume } from '../../common/model/network.js';
+import type { TaskSpec } from '../../common/model/service.js';
 import type { QueryFilters } from '../filters.js';
 import { matchesFilter, flagFilter, hasLabels, matchesName } from '../filters.js';
 
@@ -46,5 +47,12 @@ export function matchesVolume(
     matchesFilter(filters, 'node', (value) => nodes.includes(value)) &&
     (dangling === undefined || dangling === !isUsed) &&
     hasLabels(filters, labelsOfVolume(volume))
+  );
+}
+
+/** Names of the volumes that a container mounts. */
+export function volumesOf({ container }: Pick<TaskSpec, 'container'>): readonly string[] {
+  return container.mounts.flatMap((mount) =>
+    mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
   );
 }

@@ -105,6 +105,7 @@ export class EngineClient {
 
   constructor(socketPath: string) {
     this.#docker = new Docker({ socketPath });
+    refuseRedirects(this.#docker.modem);
   }
 
   /** Minor number of the API version in use: 1.<n>. */
@@ -227,7 +228,7 @@ export class EngineClient {
   }
 }
 
-function dial(docker: Docker, request: object): Promise<unknown> {
+function dial(docker: Docker, request: ModemRequest): Promise<unknown> {
   return new Promise((resolve, reject) => {
     (docker.modem as Modem).dial(request, (error, answer) => {
       if (error !== null || answer === null) reject(error ?? new Error('empty response'));
@@ -236,6 +237,31 @@ function dial(docker: Docker, request: object): Promise<unknown> {
   });
 }
 
+interface ModemRequest {
+  readonly path: string;
+  readonly [option: string]: unknown;
+}
+
+type DialCallback = (error: Error | null, answer: unknown) => void;
+
 interface Modem {
-  dial(request: object, callback: (error: Error | null, answer: unknown) => void): void;
+  dial(request: ModemRequest, callback: DialCallback): void;
+}
+
+/**
+ * The engine redirects a path that is not in its shortest form, which a malformed image name can
+ * cause. dockerode's client cannot follow a redirect over a socket: it throws outside of the call,
+ * which would end the process. Such requests are refused instead.
+ */
+function refuseRedirects(modem: Modem): void {
+  const send = modem.dial.bind(modem);
+  modem.dial = (request, callback) => {
+    const [path = ''] = request.path.split('?');
+    if (isShortest(path)) send(request, callback);
+    else callback(new AppError('invalid', `invalid reference format: ${path}`), null);
+  };
+}
+
+function isShortest(path: string): boolean {
+  return !/\/\/|(?:^|\/)\.{1,2}(?:\/|$)/u.test(path);
 }

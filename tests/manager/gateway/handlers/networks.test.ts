@@ -21,8 +21,12 @@ interface NetworkRecord {
   readonly IPAM: { readonly Config: readonly { readonly Subnet: string }[] };
 }
 
+/** Names of the cluster's networks, sorted. */
 async function networkNames({ api }: GatewayScene): Promise<readonly string[]> {
-  const listed = (await api.json('/networks')) as readonly { readonly Name: string }[];
+  const filters = encodeURIComponent(JSON.stringify({ type: ['custom'] }));
+  const listed = (await api.json(`/networks?filters=${filters}`)) as readonly {
+    readonly Name: string;
+  }[];
   return listed.map(({ Name }) => Name).sort();
 }
 

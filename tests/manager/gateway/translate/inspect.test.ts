@@ -86,3 +86,53 @@ test('a malformed record of a node is refused with the node and the field', asyn
     });
   }
 });
+
+test("a client's container shows its own mounts and aliases, not those of its node", async (t) => {
+  const all = await view();
+  const item = findContainer(all, 'demo-web-1');
+  const container = { ...item.task.spec.container, origin: { autoRemove: false } };
+  const attachment = {
+    ...{
+      networkId: 'n1' as never,
+      network: 'front',
+      address: '10.0.0.2',
+      mac: '02:42:0a:00:00:02',
+    },
+    aliases: ['foo'],
+  };
+  const task = {
+    ...item.task,
+    ...{ spec: { ...item.task.spec, container }, attachments: [attachment] },
+  };
+  const anonymous = 'a'.repeat(64);
+  const resolver = '/var/lib/shoal/worker/resolv/t1/resolv.conf';
+  const record = {
+    ...{ Id: ids.web1, Config: {} },
+    HostConfig: {
+      NetworkMode: 'front',
+      Mounts: [
+        { Type: 'volume', Source: anonymous, Target: '/data' },
+        { Type: 'bind', Source: resolver, Target: '/etc/resolv.conf' },
+      ],
+    },
+    Mounts: [
+      { Type: 'bind', Source: resolver, Destination: '/etc/resolv.conf' },
+      { Type: 'volume', Name: anonymous, Source: '/var/lib/docker', Destination: '/data' },
+    ],
+    NetworkSettings: { Networks: { front: { Aliases: null }, other: { Aliases: ['x'] } } },
+  };
+  const shown = withNodeDetails(record, { ...item, task }, { view: all, clusterId: 'c1', now: 0 });
+  t.like(shown, {
+    HostConfig: { NetworkMode: 'front', AutoRemove: false },
+    NetworkSettings: { Networks: { front: { Aliases: ['foo'] }, other: { Aliases: ['x'] } } },
+  });
+  const { HostConfig, Mounts } = shown as {
+    readonly HostConfig: object;
+    readonly Mounts: readonly { readonly Destination: string }[];
+  };
+  t.false('Mounts' in HostConfig);
+  t.deepEqual(
+    Mounts.map(({ Destination }) => Destination),
+    ['/data'],
+  );
+});

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { translateError } from '../../../../worker/executor/docker/client.js';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EngineClient, translateError } from '../../../../worker/executor/docker/client.js';
 
 test('dockerode errors become one-line AppErrors with a kind', (t) => {
   const answered = (statusCode: number, message: string): object =>
@@ -23,4 +28,30 @@ test('dockerode errors become one-line AppErrors with a kind', (t) => {
   );
   t.regex(kind(new DOMException('', 'TimeoutError')), /^timeout: /);
   t.regex(kind(new DOMException('', 'AbortError')), /^cancelled: /);
+});
+
+test('a name that the engine would redirect is refused, also by its path', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-client-'));
+  const socket = join(folder, 'engine.sock');
+  const paths: string[] = [];
+  const server = createServer((request, response) => {
+    paths.push(request.url ?? '');
+    response.writeHead(301, { location: '/images/Bad/Image/json' }).end();
+  }).listen(socket);
+  await once(server, 'listening');
+  t.teardown(async () => {
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+  const client = new EngineClient(socket);
+  const { signal } = new AbortController();
+  for (const name of ['Bad//Image', '../volumes', 'a/./b']) {
+    const inspected = client.call(
+      'inspect',
+      (docker, abortSignal) => docker.getImage(name).inspect({ abortSignal } as object),
+      signal,
+    );
+    await t.throwsAsync(inspected, { message: /invalid reference format/u });
+  }
+  t.deepEqual(paths, []);
 });
