@@ -7,7 +7,7 @@ import { KeyedIndex } from './indexes/keyed-index.js';
 import { PlacementIndex } from './indexes/placement-index.js';
 import { ProjectUsageIndex } from './indexes/project-usage.js';
 import { ServiceIndexes } from './indexes/service-indexes.js';
-import type { StoreChange, TableName } from './store.js';
+import type { StoreChange, TableName, Tables } from './store.js';
 import type { TableObject } from './table-definitions.js';
 import { tableNames, uniqueNameOf } from './table-definitions.js';
 
@@ -78,29 +78,29 @@ export function gatewayKeyOf(node: NodeId, network: NetworkId): string {
 /** All in-memory tables with their indexes; applies and reverts changes. */
 export class TableSet {
   readonly #tables = new Map<TableName, Table>(tableNames.map((name) => [name, new Table(name)]));
-  readonly tasksByService = new KeyedIndex<Task>((task) => [task.serviceId]);
-  readonly tasksByNode = new KeyedIndex<Task>((task) =>
-    task.nodeId === undefined ? [] : [task.nodeId],
+  readonly tasksByService = this.#index('tasks', (task) => [task.serviceId]);
+  readonly tasksByNode = this.#index('tasks', ({ nodeId }) =>
+    nodeId === undefined ? [] : [nodeId],
   );
-  readonly tasksByNetwork = new KeyedIndex<Task>((task) =>
-    task.attachments.map((attachment) => attachment.networkId),
+  readonly tasksByNetwork = this.#index('tasks', ({ attachments }) =>
+    attachments.map(({ networkId }) => networkId),
   );
-  readonly tasksByContainerName = new KeyedIndex<Task>((task) => [task.containerName]);
-  readonly tasksByContainer = new KeyedIndex<Task>(({ status: { containerId } }) =>
+  readonly tasksByContainerName = this.#index('tasks', (task) => [task.containerName]);
+  readonly tasksByContainer = this.#index('tasks', ({ status: { containerId } }) =>
     containerId === undefined ? [] : [shortContainerId(containerId)],
   );
   /** For prefixes that are shorter than the ids that clients show. */
-  readonly tasksByContainerPrefix = new KeyedIndex<Task>(({ status: { containerId } }) =>
+  readonly tasksByContainerPrefix = this.#index('tasks', ({ status: { containerId } }) =>
     containerId === undefined ? [] : prefixKeys(containerId),
   );
-  readonly placement = new PlacementIndex();
-  readonly services = new ServiceIndexes();
-  readonly networksByRemoval = new KeyedIndex<Network>(({ removing }) =>
+  readonly placement = new PlacementIndex(this.#getter('tasks'));
+  readonly services = new ServiceIndexes(this.#getter('services'));
+  readonly networksByRemoval = this.#index('networks', ({ removing }) =>
     removing ? [removingKey] : [],
   );
   readonly projectUsage = new ProjectUsageIndex();
   /** Leases by network (addresses), node (ports, gateways, fenced), task, and gateway. */
-  readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
+  readonly leasesByScope = this.#index('leases', leaseKeys);
 
   get(table: TableName, id: string): TableObject | undefined {
     return this.#table(table).objects.get(id);
@@ -124,6 +124,18 @@ export class TableSet {
 
   revert(change: StoreChange): void {
     this.#change(change.table, change.after, change.before);
+  }
+
+  #index<Name extends TableName>(
+    table: Name,
+    keysOf: (object: Tables[Name]) => readonly string[],
+  ): KeyedIndex<Tables[Name]> {
+    return new KeyedIndex(keysOf, this.#getter(table));
+  }
+
+  #getter<Name extends TableName>(table: Name): (id: string) => Tables[Name] | undefined {
+    const { objects } = this.#table(table);
+    return (id) => objects.get(id) as Tables[Name] | undefined;
   }
 
   #table(name: TableName): Table {

@@ -6,8 +6,8 @@ import { isAssigned, isTerminal } from '../../manager/common/model/task-state.js
 import type { StoreBackend } from '../../manager/store/backend.js';
 import type { KvClient } from '../../manager/store/consul/client.js';
 import { isUnknownOutcome } from '../../manager/store/consul/errors.js';
-import { PlacementIndex } from '../../manager/store/indexes/placement-index.js';
 import type { ClusterStore, Commit } from '../../manager/store/store.js';
+import { placementOf } from '../helpers/decisions/scheduler-input.js';
 import type { StoreOverride } from './broken-store.js';
 import { withOverride, UncheckedStore } from './broken-store.js';
 
@@ -202,9 +202,7 @@ function placing(
 ): ReturnType<StoreOverride> {
   return {
     get placement() {
-      const placement = new PlacementIndex();
-      for (const task of real.list('tasks')) placement.change(undefined, transform(task));
-      return placement;
+      return placementOf(real.list('tasks').map(transform));
     },
   };
 }

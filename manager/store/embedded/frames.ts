@@ -36,15 +36,26 @@ export function encodeLogFrame(
   text: string,
   chain: number,
 ): { readonly bytes: Buffer; readonly chain: number } {
-  const length = 1 + Buffer.byteLength(text);
-  const bytes = Buffer.allocUnsafe(headerBytes + length);
+  const bytes = bytesOf(text, headerBytes + 1);
+  const length = bytes.length - headerBytes;
   bytes.writeUInt32LE(length, 0);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 4), chain), 4);
   bytes.writeUInt8(kinds.indexOf(kind), headerBytes);
-  bytes.write(text, headerBytes + 1);
   const check = crc32(bytes.subarray(headerBytes), chain);
   bytes.writeUInt32LE(check, 8);
   return { bytes, chain: check };
+}
+
+const utf8 = new TextEncoder();
+
+/** UTF-8 bytes of a text after `room` bytes, in one pass over a text of ASCII characters. */
+function bytesOf(text: string, room: number): Buffer {
+  const short = Buffer.allocUnsafe(room + text.length);
+  const { read, written } = utf8.encodeInto(text, short.subarray(room));
+  if (read === text.length) return short.subarray(0, room + written);
+  const long = Buffer.allocUnsafe(room + Buffer.byteLength(text));
+  long.write(text, room);
+  return long;
 }
 
 /** The part of an open file that the reader needs. */

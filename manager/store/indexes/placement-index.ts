@@ -52,30 +52,45 @@ function slotKey(project: string, service: string, slot: number): string {
   return `${project}/${service}/${String(slot)}`;
 }
 
+const none: readonly string[] = [];
+
 /** The services whose tasks of the same slot this task must be placed with. */
 function leadersOf({ spec }: Task): readonly string[] {
-  return [...new Set(podLinksOf(spec.container).map(({ service }) => service))];
+  const links = podLinksOf(spec.container);
+  return links.length === 0 ? none : [...new Set(links.map(({ service }) => service))];
+}
+
+/** The slots with whose tasks a task must be placed. */
+function followedSlots(task: Task): readonly string[] {
+  if (isTerminal(task.status.state) || !isWanted(task)) return none;
+  return leadersOf(task).map((leader) => slotKey(task.project, leader, task.slot));
 }
 
 export class PlacementIndex implements PlacementView {
   readonly #nodes = new Map<NodeId, NodeTasks>();
-  readonly #placeable = new KeyedIndex<Task>((task) => (isPlaceable(task) ? [placeableKey] : []));
-  readonly #slots = new KeyedIndex<Task>(({ project, service, slot }) => [
-    slotKey(project, service, slot),
-  ]);
-  readonly #followers = new KeyedIndex<Task>((task) =>
-    isTerminal(task.status.state) || !isWanted(task)
-      ? []
-      : leadersOf(task).map((leader) => slotKey(task.project, leader, task.slot)),
-  );
-  readonly #withVolumes = new KeyedIndex<Task>((task) =>
-    hasAnonymousVolumes(task) ? [serviceKey(task.project, task.service)] : [],
-  );
-  readonly #volumeFollowers = new KeyedIndex<Task>((task) =>
-    hasAnonymousVolumes(task)
-      ? leadersOf(task).map((leader) => serviceKey(task.project, leader))
-      : [],
-  );
+  readonly #placeable: KeyedIndex<Task>;
+  readonly #slots: KeyedIndex<Task>;
+  readonly #followers: KeyedIndex<Task>;
+  readonly #withVolumes: KeyedIndex<Task>;
+  readonly #volumeFollowers: KeyedIndex<Task>;
+
+  /** `get` returns the present task of an id. */
+  constructor(get: (id: string) => Task | undefined) {
+    this.#placeable = new KeyedIndex((task) => (isPlaceable(task) ? [placeableKey] : none), get);
+    this.#slots = new KeyedIndex((task) => [slotKey(task.project, task.service, task.slot)], get);
+    this.#followers = new KeyedIndex(followedSlots, get);
+    this.#withVolumes = new KeyedIndex(
+      (task) => (hasAnonymousVolumes(task) ? [serviceKey(task.project, task.service)] : none),
+      get,
+    );
+    this.#volumeFollowers = new KeyedIndex(
+      (task) =>
+        hasAnonymousVolumes(task)
+          ? leadersOf(task).map((leader) => serviceKey(task.project, leader))
+          : none,
+      get,
+    );
+  }
 
   /** Takes up a change of a task; undefined `before` is a new task, undefined `after` a deleted one. */
   change(before: Task | undefined, after: Task | undefined): void {

@@ -11,10 +11,17 @@ export interface SchedulerSnapshot extends Pick<SchedulerInput, 'now' | 'strateg
   readonly volumes: readonly Volume[];
 }
 
+/** The facts that placements depend on, of these tasks. */
+export function placementOf(tasks: readonly Task[]): PlacementIndex {
+  const byId = new Map<string, Task>(tasks.map((task) => [task.id, task]));
+  const placement = new PlacementIndex((id) => byId.get(id));
+  for (const task of tasks) placement.change(undefined, task);
+  return placement;
+}
+
 /** Reads all objects of a snapshot, for decisions apart from a store. */
 export function inputOf({ tasks, volumes, ...rest }: SchedulerSnapshot): SchedulerInput {
-  const placement = new PlacementIndex();
-  for (const task of tasks) placement.change(undefined, task);
+  const placement = placementOf(tasks);
   const byName = new Map(volumes.map((volume) => [volume.spec.name, volume]));
   return { ...rest, placement, volumeByName: (name) => byName.get(name) };
 }

@@ -55,8 +55,8 @@ function played(
   history: readonly { readonly task: Task; readonly isRemoval: boolean }[],
   undone: number,
 ): { readonly placement: PlacementIndex; readonly tasks: readonly Task[] } {
-  const placement = new PlacementIndex();
   const tasks = new Map<string, Task>();
+  const placement = new PlacementIndex((id) => tasks.get(id));
   const changes: [Task | undefined, Task | undefined][] = [];
   for (const { task, isRemoval } of history) {
     const before = tasks.get(task.id);
