@@ -10,7 +10,7 @@ import { explainBlocked, explainPlaced, explainUnplaced } from './explain.js';
 import { FilterPipeline, stillFits } from './filters/pipeline.js';
 import type { HostPort } from '../store/indexes/used-ports.js';
 import { choosePorts } from './host-ports.js';
-import type { Candidate } from './node-set.js';
+import type { Candidate } from './candidates.js';
 import { NodeSet } from './node-set.js';
 import { binpack } from './strategies/binpack.js';
 import type { CandidatePoolFactory } from './strategies/pool.js';
@@ -44,11 +44,11 @@ export interface Postponement {
 export type Decision = PlacementDecision | Postponement;
 
 /**
- * Places all pending tasks in one pass: tasks with equal requirements share one pass over all nodes
+ * Places pending tasks in one pass: tasks with equal requirements share one pass over all nodes
  * and then cost O(log nodes) each. Deterministic: the order of the nodes does not matter.
  */
 export function decide(input: SchedulerInput): readonly Decision[] {
-  const pending = [...input.placement.placeableTasks()].sort(bySchedulingOrder);
+  const pending = [...(input.tasks ?? input.placement.placeableTasks())].sort(bySchedulingOrder);
   if (pending.length === 0) return [];
   const set = new NodeSet(input);
   const run: DecisionContext = {

@@ -2,9 +2,10 @@ import type { Explanation, Task } from '../common/model/task.js';
 import type { Demand } from './demand.js';
 import { candidateName } from './demand.js';
 import { nodeCount } from './filters/filter.js';
-import type { RefusalCount } from './filters/pipeline.js';
+import type { RefusalCount } from './filters/refusal-count.js';
 import { fitsOn } from './filters/pipeline.js';
-import type { Candidate, NodeSet } from './node-set.js';
+import type { Candidate } from './candidates.js';
+import type { NodeSet } from './node-set.js';
 import type { Strategy } from './input.js';
 
 /** An explanation without its time; written only if it differs from the stored one. */

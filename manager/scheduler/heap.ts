@@ -1,11 +1,11 @@
 /** Binary heap; the item that `before` orders first is on top. */
 export class Heap<Item> {
-  readonly #items: Item[] = [];
+  readonly #items: Item[];
   readonly #before: (a: Item, b: Item) => boolean;
 
   constructor(items: Iterable<Item>, before: (a: Item, b: Item) => boolean) {
     this.#before = before;
-    this.#items.push(...items);
+    this.#items = [...items];
     for (let index = (this.#items.length >> 1) - 1; index >= 0; index -= 1) this.#sink(index);
   }
 

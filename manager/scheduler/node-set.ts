@@ -1,40 +1,24 @@
 import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
-import type { Node } from '../common/model/node.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
-import type { NodeInfo, PlacementView } from '../store/indexes/placement-index.js';
+import type { PlacementView } from '../store/indexes/placement-index.js';
 import { isUnplaced } from '../store/indexes/placement-index.js';
 import { byNewest, currentTask, isWanted, wasRejected } from '../store/slots.js';
-import type { HostPort, UsedPorts } from '../store/indexes/used-ports.js';
+import type { HostPort } from '../store/indexes/used-ports.js';
 import { hostPortsOf, markPortUsed, releasePort } from '../store/indexes/used-ports.js';
 import type { VolumeHolder } from '../store/volume-holder.js';
 import { findVolumeHolder } from '../store/volume-holder.js';
+import type { Candidate, StaticResult } from './candidates.js';
+import { CandidateCache } from './candidates.js';
 import type { SchedulerInput } from './input.js';
-
-/** A node with its free resources; updated as tasks are placed within one decision. */
-export interface Candidate {
-  readonly node: Node;
-  freeNanoCpus: number;
-  freeMemoryBytes: number;
-  tasks: number;
-  /** Recent failures on the node, of all services. */
-  readonly failures: number;
-  serviceTasks: ReadonlyMap<ServiceId, number>;
-  /** Recent rejections by the node or its engine, by service. */
-  readonly refusals: ReadonlyMap<ServiceId, number>;
-  ports: UsedPorts;
-}
-
-/** Time for which a failure counts against its node, ms. */
-const failureMemoryMs = 5 * 60_000;
 
 /** Nodes with their resources, tasks and volumes, as seen by one decision. */
 export class NodeSet {
   /** Ordered by name, then id. */
   readonly candidates: readonly Candidate[];
-  readonly #byId: ReadonlyMap<NodeId, Candidate>;
+  readonly #cache: CandidateCache;
   readonly #placement: PlacementView;
   readonly #volumeByName: SchedulerInput['volumeByName'];
   /** Volumes that this decision has bound to further nodes. */
@@ -44,17 +28,21 @@ export class NodeSet {
   /** Maps of candidates with placements; those of the others belong to the store. */
   readonly #changed = new Map<Candidate, OwnMaps>();
 
-  constructor({ nodes, placement, volumeByName, now }: SchedulerInput) {
+  constructor(input: SchedulerInput) {
+    const { nodes, placement, volumeByName, now, candidates = new CandidateCache() } = input;
     this.#placement = placement;
     this.#volumeByName = volumeByName;
-    this.candidates = sortedByName(nodes).map((node) =>
-      candidateOf(node, placement.nodeInfo(node.id), now),
-    );
-    this.#byId = new Map(this.candidates.map((candidate) => [candidate.node.id, candidate]));
+    this.#cache = candidates;
+    this.candidates = candidates.read(nodes, placement, now);
   }
 
   get(id: NodeId): Candidate | undefined {
-    return this.#byId.get(id);
+    const rank = this.#cache.rankOf(id);
+    return rank === undefined ? undefined : this.candidates[rank];
+  }
+
+  staticResult(key: string, compute: () => StaticResult): StaticResult {
+    return this.#cache.staticResult(key, compute);
   }
 
   volume(name: string): Volume | undefined {
@@ -99,9 +87,7 @@ export class NodeSet {
   /** Ignores volumes of nodes that have left the cluster. */
   #volumeHolder({ project, service, slot, spec }: Task): VolumeHolder | undefined {
     if (!this.#placement.hasVolumes(project, service)) return undefined;
-    const onNodes = this.#slot(project, service, slot).filter(
-      ({ nodeId }) => nodeId !== undefined && this.#byId.has(nodeId),
-    );
+    const onNodes = this.#slot(project, service, slot).filter((task) => this.#hasNode(task));
     return findVolumeHolder(spec.container, onNodes);
   }
 
@@ -136,7 +122,7 @@ export class NodeSet {
 
   /** The node as it will be once the task on it has ended; undefined if it has no such node. */
   candidateWithout(task: Task): Candidate | undefined {
-    const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
+    const candidate = task.nodeId === undefined ? undefined : this.get(task.nodeId);
     if (candidate === undefined) return undefined;
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     const own = candidate.serviceTasks.get(task.serviceId) ?? 0;
@@ -170,12 +156,13 @@ export class NodeSet {
     if (own !== undefined) return own;
     own = { serviceTasks: new Map(candidate.serviceTasks), ports: new Map(candidate.ports) };
     this.#changed.set(candidate, own);
+    this.#cache.markChanged(candidate);
     Object.assign(candidate, own);
     return own;
   }
 
   #hasNode({ nodeId }: Task): boolean {
-    return nodeId !== undefined && this.#byId.has(nodeId);
+    return nodeId !== undefined && this.#cache.rankOf(nodeId) !== undefined;
   }
 
   /** Tasks of a slot, newest first. */
@@ -187,51 +174,6 @@ export class NodeSet {
 interface OwnMaps {
   readonly serviceTasks: Map<ServiceId, number>;
   readonly ports: Map<string, readonly string[]>;
-}
-
-const noTasks: NodeInfo = {
-  ...{ nanoCpus: 0, memoryBytes: 0, tasks: 0 },
-  ...{ serviceTasks: new Map(), ports: new Map(), failed: new Map() },
-};
-
-const noRefusals: ReadonlyMap<ServiceId, number> = new Map();
-
-function candidateOf(node: Node, info = noTasks, now: number): Candidate {
-  const { failed, nanoCpus, memoryBytes, tasks, serviceTasks, ports } = info;
-  return {
-    node,
-    freeNanoCpus: node.description.nanoCpus - nanoCpus,
-    freeMemoryBytes: node.description.memoryBytes - memoryBytes,
-    tasks,
-    ...recentFailures(failed, now),
-    serviceTasks,
-    ports,
-  };
-}
-
-function recentFailures(
-  failed: NodeInfo['failed'],
-  now: number,
-): Pick<Candidate, 'failures' | 'refusals'> {
-  if (failed.size === 0) return { failures: 0, refusals: noRefusals };
-  const recent = [...failed.values()].filter(({ status }) => now - status.at < failureMemoryMs);
-  const refusals = new Map<ServiceId, number>();
-  for (const task of recent) if (wasRejected(task)) increment(refusals, task.serviceId);
-  return { failures: recent.length, refusals };
-}
-
-/** Nodes in order of their names, by the list of the store: each change of a node makes a new list. */
-const sortedLists = new WeakMap<readonly Node[], readonly Node[]>();
-
-function sortedByName(nodes: readonly Node[]): readonly Node[] {
-  let sorted = sortedLists.get(nodes);
-  if (sorted === undefined) sortedLists.set(nodes, (sorted = [...nodes].sort(byName)));
-  return sorted;
-}
-
-function byName(a: Node, b: Node): number {
-  if (a.spec.name !== b.spec.name) return a.spec.name < b.spec.name ? -1 : 1;
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
 function increment(counts: Map<ServiceId, number>, id: ServiceId): void {

@@ -8,6 +8,7 @@ import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import { isPlaceable } from '../store/slots.js';
 import type { ClusterStore, Commit, StoreChange, Transaction } from '../store/store.js';
+import { CandidateCache } from './candidates.js';
 import type { Decision, PlacementDecision, Postponement } from './decide.js';
 import { decide } from './decide.js';
 import { sameExplanation } from './explain.js';
@@ -37,31 +38,41 @@ export interface SchedulerCounts {
 
 const resyncMs = 5 * 60_000;
 
-/** The only key: all pending tasks are decided together. */
-const pendingKey = 'pending tasks';
+/** Decides about tasks that became pending since the last turn, or about all pending ones. */
+type Turn = 'new tasks' | 'all tasks';
+
+/** Longest time between changes that make room and the next decision about all pending tasks, ms. */
+const maxRetryMs = 5_000;
 
 /**
- * Places pending tasks. Decides about all of them together when a task becomes pending or when a
- * change may make room: a node, an ended task, a volume.
+ * Places pending tasks. A task that became pending is decided at once, and all of them together when
+ * a change may make room: a node, an ended task, a volume. As long as such decisions place none of
+ * the tasks that waited, the next one comes later by 1 ms for each of them, so that tasks that fit
+ * nowhere do not slow the others.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #loop: KeyedLoop<typeof pendingKey, Commit>;
+  readonly #loop: KeyedLoop<Turn, Commit>;
   readonly #pending = new Set<TaskId>();
+  /** Pending tasks about which nothing was decided yet. */
+  readonly #fresh = new Set<TaskId>();
   /** Pending followers. */
   readonly #followers = new Set<TaskId>();
+  readonly #candidates = new CandidateCache();
+  /** No decision about all tasks before this time, ms of the clock. */
+  #retryAt = 0;
   readonly #counts = { decisions: 0, seconds: 0, longestSeconds: 0, placed: 0, postponed: 0 };
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     const { store, clock, log } = options;
-    this.#loop = new KeyedLoop<typeof pendingKey, Commit>({
+    this.#loop = new KeyedLoop<Turn, Commit>({
       name: 'scheduler',
       clock,
       log,
       feed: { source: store, affected: (commit) => this.#affected(commit) },
       resync: { everyMs: resyncMs, keys: () => this.#resync() },
-      reconcile: () => this.#turn(),
+      reconcile: (turns) => this.#turn(turns),
     });
   }
 
@@ -78,24 +89,36 @@ export class Scheduler {
   }
 
   /** Reads the pending tasks again from the store. */
-  #resync(): readonly (typeof pendingKey)[] {
+  #resync(): readonly Turn[] {
     this.#pending.clear();
     this.#followers.clear();
     for (const task of this.#options.store.view.list('tasks')) this.#onTaskChange(undefined, task);
-    return [pendingKey];
+    this.#retryAt = 0;
+    return ['all tasks'];
   }
 
-  async #turn(): Promise<void> {
+  async #turn(turns: ReadonlySet<Turn>): Promise<void> {
     if (this.#pending.size === 0) return;
-    await this.#options.store.update('scheduler', (tx) => {
+    const waitMs = this.#retryAt - this.#options.clock.elapsed();
+    const isAll = turns.has('all tasks') && waitMs <= 0;
+    if (turns.has('all tasks') && !isAll) this.#loop.markAfter('all tasks', waitMs);
+    if (!isAll && this.#fresh.size === 0) return;
+    const fresh = new Set(this.#fresh);
+    const decisions = await this.#options.store.update('scheduler', (tx) => {
       const startedAt = performance.now();
-      const decisions = decide(this.#input(tx));
-      this.#count(decisions, (performance.now() - startedAt) / 1000);
-      for (const decision of decisions) {
+      const made = decide({
+        ...this.#input(tx),
+        ...(isAll ? {} : { tasks: placeableOf(tx, fresh) }),
+      });
+      this.#count(made, (performance.now() - startedAt) / 1000);
+      for (const decision of made) {
         if (decision.kind === 'place') writePlacement(tx, decision);
         else writePostponement(tx, decision);
       }
+      return made;
     });
+    for (const id of fresh) this.#fresh.delete(id);
+    if (isAll) this.#retryAt = this.#options.clock.elapsed() + retryMs(decisions, fresh);
   }
 
   #count(decisions: readonly Decision[], seconds: number): void {
@@ -116,40 +139,57 @@ export class Scheduler {
       now: tx.now,
       strategy,
       seed: seed + tx.index,
+      candidates: this.#candidates,
     };
   }
 
-  #affected(commit: Commit): readonly (typeof pendingKey)[] {
-    let mustDecide = false;
+  #affected(commit: Commit): ReadonlySet<Turn> {
+    const turns = new Set<Turn>();
     for (const change of commit.changes) {
-      if (change.table === 'tasks')
-        mustDecide = this.#onTaskChange(change.before, change.after) || mustDecide;
-      else mustDecide = mayMakeRoom(change) || mustDecide;
+      if (change.table === 'tasks') {
+        const turn = this.#onTaskChange(change.before, change.after);
+        if (turn !== undefined) turns.add(turn);
+      } else if (mayMakeRoom(change)) {
+        turns.add('all tasks');
+      }
     }
-    return mustDecide && this.#pending.size > 0 ? [pendingKey] : [];
+    return this.#pending.size > 0 ? turns : new Set();
   }
 
-  /**
-   * Returns whether to decide again: the task became pending, or its change may help a pending
-   * task.
-   */
-  #onTaskChange(before: Task | undefined, after: Task | undefined): boolean {
+  /** The turn that a change of a task asks for: it became pending, or may help a pending task. */
+  #onTaskChange(before: Task | undefined, after: Task | undefined): Turn | undefined {
     const task = after ?? before;
-    if (task === undefined) return false;
+    if (task === undefined) return undefined;
     if (after !== undefined && isPlaceable(after)) {
       this.#pending.add(after.id);
       if (hasPodLinks(after.spec.container)) this.#followers.add(after.id);
-      return before === undefined || !isPlaceable(before);
+      if (before !== undefined && isPlaceable(before)) return undefined;
+      this.#fresh.add(after.id);
+      return 'new tasks';
     }
     this.#pending.delete(task.id);
+    this.#fresh.delete(task.id);
     this.#followers.delete(task.id);
     const from = before?.status.state;
     const to = after?.status.state;
-    if (from === to) return false;
+    if (from === to) return undefined;
     // An ended task makes room; an assigned one may be the leader that a follower waits for.
-    if (to === 'assigned') return this.#followers.size > 0;
-    return to === undefined || isTerminal(to);
+    const helps = to === 'assigned' ? this.#followers.size > 0 : to === undefined || isTerminal(to);
+    return helps ? 'all tasks' : undefined;
   }
+}
+
+function placeableOf(tx: Transaction, ids: Iterable<TaskId>): readonly Task[] {
+  return [...ids].flatMap((id) => {
+    const task = tx.get('tasks', id);
+    return task !== undefined && isPlaceable(task) ? [task] : [];
+  });
+}
+
+/** Time until the next decision about all tasks, ms: 0 if one of those that waited was placed. */
+function retryMs(decisions: readonly Decision[], fresh: ReadonlySet<TaskId>): number {
+  const waited = decisions.filter(({ taskId }) => !fresh.has(taskId));
+  return waited.some(({ kind }) => kind === 'place') ? 0 : Math.min(waited.length, maxRetryMs);
 }
 
 function mayMakeRoom(change: StoreChange): boolean {

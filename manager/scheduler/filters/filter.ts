@@ -1,5 +1,5 @@
 import type { Demand } from '../demand.js';
-import type { Candidate } from '../node-set.js';
+import type { Candidate } from '../candidates.js';
 
 /** Reason why a node is not suitable; equal reasons are counted over nodes. */
 export interface Refusal {
@@ -7,8 +7,11 @@ export interface Refusal {
   readonly count: (nodes: number) => string;
   /** Completes `volume data is on node-3, which …`. */
   readonly predicate: string;
-  /** Shown where nodes are listed: `2 GiB requested`, `512 MiB free`. */
-  readonly amounts?: { readonly requested: string; readonly free: string };
+  /**
+   * Shown where nodes are listed: `2 GiB requested`, `512 MiB free`. Called for the few nodes that
+   * an explanation names.
+   */
+  readonly amounts?: () => { readonly requested: string; readonly free: string };
 }
 
 export interface NodeFilter {

@@ -1,5 +1,7 @@
 import type { Bound, Demand } from '../demand.js';
-import type { Candidate, NodeSet } from '../node-set.js';
+import { wantedPorts } from '../../store/indexes/used-ports.js';
+import type { Candidate, StaticResult } from '../candidates.js';
+import type { NodeSet } from '../node-set.js';
 import { availabilityFilter } from './availability.js';
 import { constraintsFilter } from './constraints.js';
 import type { NodeFilter, Refusal } from './filter.js';
@@ -8,6 +10,7 @@ import { platformFilter } from './platform.js';
 import { podFilter } from './pod.js';
 import { portsFilter } from './ports.js';
 import { readyFilter } from './ready.js';
+import { RefusalCount } from './refusal-count.js';
 import { resourcesFilter } from './resources.js';
 
 /**
@@ -34,39 +37,76 @@ export interface FilterResult {
   readonly refusals: RefusalCount;
 }
 
-/** Filters nodes for one decision; caches the results of the static filters. */
+/** Filters nodes for one decision. */
 export class FilterPipeline {
   readonly #set: NodeSet;
-  readonly #staticResults = new Map<string, FilterResult>();
+  /** Results without a fitting node. They hold for the whole decision, which only uses up room. */
+  readonly #unfit = new Map<string, FilterResult>();
 
   constructor(set: NodeSet) {
     this.#set = set;
   }
 
   filter(demand: Demand): FilterResult {
-    const { fitting: candidates, refusals: before } = this.#filterStatic(demand);
-    let refusals: RefusalCount | undefined;
-    const fitting = candidates.filter((candidate) => {
-      const refusal = firstRefusal(dynamicFilters, demand, candidate);
-      if (refusal === undefined) return true;
-      refusals ??= before.copy();
-      refusals.add(refusal, candidate);
-      return false;
-    });
-    return { fitting, refusals: refusals ?? before };
-  }
-
-  #filterStatic(demand: Demand): FilterResult {
-    if (demand.bound !== undefined)
-      return applyFilters(staticFilters, demand, boundTo(demand.bound, this.#set));
-    const key = JSON.stringify([demand.constraints, demand.platform]);
-    let result = this.#staticResults.get(key);
-    if (result === undefined) {
-      result = applyFilters(staticFilters, demand, this.#set.candidates);
-      this.#staticResults.set(key, result);
+    const { bound } = demand;
+    if (bound !== undefined) {
+      const { fitting, refusals } = applyFilters(staticFilters, demand, boundTo(bound, this.#set));
+      return filterDynamic(demand, fitting, refusals);
     }
+    const key = staticKey(demand);
+    const needs = roomKey(demand);
+    const known = needs === undefined ? undefined : this.#unfit.get(key + needs);
+    if (known !== undefined) return known;
+    const { candidates } = this.#set;
+    const { fitting, refusals } = this.#set.staticResult(key, () => {
+      const applied = applyFilters(staticFilters, demand, candidates);
+      return { ...applied, fitting: applied.fitting.map(({ rank }) => rank) };
+    });
+    const result = filterDynamic(demand, candidatesOf(fitting, candidates), refusals);
+    if (needs !== undefined && result.fitting.length === 0) this.#unfit.set(key + needs, result);
     return result;
   }
+}
+
+function* candidatesOf(
+  ranks: StaticResult['fitting'],
+  all: readonly Candidate[],
+): Iterable<Candidate> {
+  for (const rank of ranks) {
+    const candidate = all[rank];
+    if (candidate !== undefined) yield candidate;
+  }
+}
+
+function filterDynamic(
+  demand: Demand,
+  candidates: Iterable<Candidate>,
+  before: RefusalCount,
+): FilterResult {
+  const fitting: Candidate[] = [];
+  let refusals: RefusalCount | undefined;
+  for (const candidate of candidates) {
+    const refusal = firstRefusal(dynamicFilters, demand, candidate);
+    if (refusal === undefined) {
+      fitting.push(candidate);
+    } else {
+      refusals ??= before.copy();
+      refusals.add(refusal, candidate);
+    }
+  }
+  return { fitting, refusals: refusals ?? before };
+}
+
+/** Equal for demands with the same results of the static filters. */
+function staticKey({ constraints, platform }: Demand): string {
+  return JSON.stringify([constraints, platform]);
+}
+
+/** Equal for demands for the same room on a node; undefined if that depends on the service too. */
+function roomKey({ task, followers }: Demand): string | undefined {
+  const { placement, resources } = task.spec;
+  if (placement.maxReplicasPerNode > 0 || followers.length > 0) return undefined;
+  return JSON.stringify([resources.reservations, wantedPorts(task)]);
 }
 
 /** Rechecks a suitable node after a placement, with the filters that depend on placements. */
@@ -110,67 +150,4 @@ function firstRefusal(
 
 function boundTo(bound: Bound, set: NodeSet): readonly Candidate[] {
   return bound.nodeIds.map((id) => set.get(id)).filter((candidate) => candidate !== undefined);
-}
-
-/** Maximum number of node names in a reason line. */
-const maxNames = 8;
-
-/** Counts refusals by reason and describes them. */
-export class RefusalCount {
-  readonly #counts = new Map<string, { readonly refusal: Refusal; readonly names: string[] }>();
-  /** Cached reason lines, shared by every task of a group. */
-  #lines: readonly string[] | undefined;
-
-  copy(): RefusalCount {
-    const copy = new RefusalCount();
-    for (const [key, { refusal, names }] of this.#counts) {
-      copy.#counts.set(key, { refusal, names: [...names] });
-    }
-    return copy;
-  }
-
-  add(refusal: Refusal, candidate: Candidate): void {
-    this.#lines = undefined;
-    const { name } = candidate.node.spec;
-    const text = refusal.amounts === undefined ? name : `${name} (${refusal.amounts.free})`;
-    const entry = this.#counts.get(refusal.predicate);
-    if (entry === undefined) this.#counts.set(refusal.predicate, { refusal, names: [text] });
-    else entry.names.push(text);
-  }
-
-  /** `insufficient memory on 3 nodes, node.labels.disk != ssd on 2 nodes`, most frequent first. */
-  summary(): string {
-    return this.#sorted()
-      .map(({ refusal, names }) => refusal.count(names.length))
-      .join(', ');
-  }
-
-  /** Reasons for a task restricted to few nodes: `is down or has insufficient memory`. */
-  predicates(): string {
-    return this.#sorted()
-      .map(({ refusal: { predicate, amounts }, names }) =>
-        amounts === undefined || names.length > 1
-          ? predicate
-          : `${predicate} (${amounts.requested}, ${amounts.free})`,
-      )
-      .join(' or ');
-  }
-
-  /** One line per reason, with the names of the nodes. */
-  lines(): readonly string[] {
-    this.#lines ??= this.#sorted().map(({ refusal, names }) => {
-      const shown = names.slice(0, maxNames).join(', ');
-      const more = names.length - maxNames;
-      const requested = refusal.amounts === undefined ? '' : ` (${refusal.amounts.requested})`;
-      return `${refusal.count(names.length)}${requested}: ${shown}${more > 0 ? ` and ${String(more)} more` : ''}`;
-    });
-    return this.#lines;
-  }
-
-  #sorted(): { readonly refusal: Refusal; readonly names: readonly string[] }[] {
-    return [...this.#counts.values()].sort(
-      (a, b) =>
-        b.names.length - a.names.length || (a.refusal.predicate < b.refusal.predicate ? -1 : 1),
-    );
-  }
 }

@@ -1,12 +1,15 @@
 import { bytesText } from '../../common/base/bytes-text.js';
 import type { Demand } from '../demand.js';
-import type { Candidate } from '../node-set.js';
+import type { Candidate } from '../candidates.js';
 import { constraintsFilter } from './constraints.js';
 import type { NodeFilter, Refusal } from './filter.js';
+import { reasonOnNodes } from './filter.js';
 import { platformFilter } from './platform.js';
 import { portsFilter } from './ports.js';
 import { cpusText, lacking } from './resources.js';
 
+const memory = reasonOnNodes('insufficient memory for the whole pod');
+const cpu = reasonOnNodes('insufficient CPU for the whole pod');
 const followerFilters: readonly NodeFilter[] = [platformFilter, constraintsFilter, portsFilter];
 
 /** A leader is placed only where its followers fit as well: they must share its node. */
@@ -28,10 +31,10 @@ function podRefusal(pod: readonly Demand[], candidate: Candidate): Refusal | und
   const { freeMemoryBytes, freeNanoCpus } = candidate;
   const [memoryBytes, nanoCpus] = [sum('memoryBytes'), sum('nanoCpus')];
   if (memoryBytes > freeMemoryBytes) {
-    return lacking('memory for the whole pod', bytesText(memoryBytes), bytesText(freeMemoryBytes));
+    return lacking(memory, bytesText, { requested: memoryBytes, free: freeMemoryBytes });
   }
   return nanoCpus > freeNanoCpus
-    ? lacking('CPU for the whole pod', cpusText(nanoCpus), cpusText(freeNanoCpus))
+    ? lacking(cpu, cpusText, { requested: nanoCpus, free: freeNanoCpus })
     : undefined;
 }
 

@@ -2,26 +2,32 @@ import { bytesText } from '../../common/base/bytes-text.js';
 import type { NodeFilter, Refusal } from './filter.js';
 import { reasonOnNodes } from './filter.js';
 
+const memory = reasonOnNodes('insufficient memory');
+const cpu = reasonOnNodes('insufficient CPU');
+
 /** Checks reservations only; limits and actual use are ignored. */
 export const resourcesFilter: NodeFilter = {
   check({ task }, candidate) {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     const { freeMemoryBytes, freeNanoCpus } = candidate;
     if (memoryBytes > 0 && freeMemoryBytes < memoryBytes) {
-      return lacking('memory', bytesText(memoryBytes), bytesText(freeMemoryBytes));
+      return lacking(memory, bytesText, { requested: memoryBytes, free: freeMemoryBytes });
     }
     return nanoCpus > 0 && freeNanoCpus < nanoCpus
-      ? lacking('CPU', cpusText(nanoCpus), cpusText(freeNanoCpus))
+      ? lacking(cpu, cpusText, { requested: nanoCpus, free: freeNanoCpus })
       : undefined;
   },
 };
 
 /** Refusal with the amounts of a resource. Nodes are counted together whatever they have free. */
-export function lacking(what: string, requested: string, free: string): Refusal {
-  const text = `insufficient ${what}`;
+export function lacking(
+  refusal: Refusal,
+  text: (amount: number) => string,
+  { requested, free }: { readonly requested: number; readonly free: number },
+): Refusal {
   return {
-    ...reasonOnNodes(text),
-    amounts: { requested: `${requested} requested`, free: `${free} free` },
+    ...refusal,
+    amounts: () => ({ requested: `${text(requested)} requested`, free: `${text(free)} free` }),
   };
 }
 

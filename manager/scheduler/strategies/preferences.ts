@@ -1,6 +1,6 @@
 import { valueOnNode } from '../../common/model/constraint.js';
 import type { ServiceId } from '../../common/model/ids.js';
-import type { Candidate } from '../node-set.js';
+import type { Candidate } from '../candidates.js';
 import type { CandidatePoolFactory, CandidatePool } from './pool.js';
 
 interface Branch {

@@ -10,6 +10,8 @@ import { hasAnonymousVolumes } from '../volume-holder.js';
 
 /** Sums over the tasks that a node has, and its ended tasks that failed. */
 export interface NodeInfo {
+  /** Differs after each change, from that of every other node too. */
+  readonly version: number;
   /** Reservations. */
   readonly nanoCpus: number;
   readonly memoryBytes: number;
@@ -68,6 +70,7 @@ function followedSlots(task: Task): readonly string[] {
 
 export class PlacementIndex implements PlacementView {
   readonly #nodes = new Map<NodeId, NodeTasks>();
+  #version = 0;
   readonly #placeable: KeyedIndex<Task>;
   readonly #slots: KeyedIndex<Task>;
   readonly #followers: KeyedIndex<Task>;
@@ -133,11 +136,13 @@ export class PlacementIndex implements PlacementView {
     let info = this.#nodes.get(task.nodeId);
     if (info === undefined) this.#nodes.set(task.nodeId, (info = new NodeTasks()));
     info.count(task, by);
+    info.version = this.#version += 1;
     if (info.isEmpty) this.#nodes.delete(task.nodeId);
   }
 }
 
 class NodeTasks implements NodeInfo {
+  version = 0;
   nanoCpus = 0;
   memoryBytes = 0;
   tasks = 0;

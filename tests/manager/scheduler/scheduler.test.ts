@@ -15,6 +15,7 @@ import { settle } from '../../simulation/virtual-clock.js';
 interface Stage {
   readonly store: ClusterStore;
   readonly scheduler: Scheduler;
+  readonly clock: ManualClock;
   readonly write: (change: (tx: Transaction) => void) => Promise<void>;
   readonly task: (id: string) => Task | undefined;
   /** Waits until this many decisions were made, then until their write is done. */
@@ -37,7 +38,14 @@ async function stage(t: ExecutionContext, first: (tx: Transaction) => void): Pro
     );
     await write(() => undefined);
   };
-  return { store, scheduler, write, task: (id) => store.view.get('tasks', id as TaskId), decided };
+  return {
+    store,
+    scheduler,
+    clock,
+    write,
+    task: (id) => store.view.get('tasks', id as TaskId),
+    decided,
+  };
 }
 
 const web = aService('web', {
@@ -106,8 +114,38 @@ test('a postponed task says why, and the same reason is written once', async (t)
   });
   await decided(2);
   t.is(task('t1')?.version, first?.version);
-  t.like(scheduler.counts, { placed: 0, postponed: 3, pending: 2 });
+  // The first task was not decided again: nothing has changed for it.
+  t.like(scheduler.counts, { placed: 0, postponed: 2, pending: 2 });
   t.true(scheduler.counts.seconds >= scheduler.counts.longestSeconds);
+});
+
+test('tasks that fit nowhere are decided later and later, and new ones at once', async (t) => {
+  const small = aService('small', { task: { memoryBytes: 9 * gib } });
+  const { clock, write, task, scheduler, decided } = await stage(t, (tx) => {
+    tx.create('nodes', aNode('n1'));
+    for (const slot of [1, 2, 3]) createPending(tx, `t${slot}`, slot, small);
+  });
+  await decided(1);
+  const addNode = (id: string, memoryBytes: number): Promise<void> =>
+    write((tx) => {
+      tx.create('nodes', aNode(id, { memoryBytes }));
+    });
+  await addNode('n2', gib);
+  await decided(2);
+  await addNode('n3', 9 * gib);
+  await write((tx) => {
+    createPending(tx, 'new', 1, aService('new'));
+  });
+  await decided(3);
+  t.is(task('new')?.status.state, 'assigned');
+  t.is(scheduler.counts.placed, 1);
+  clock.advance(2);
+  await settle();
+  t.is(scheduler.counts.placed, 1);
+  clock.advance(1);
+  await decided(4);
+  t.is(task('t1')?.nodeId, 'n3' as NodeId);
+  t.like(scheduler.counts, { placed: 2, pending: 2 });
 });
 
 const big = aService('big', { task: { memoryBytes: 5 * gib } });

@@ -2,7 +2,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { MountSpec } from '../../../manager/common/model/container.js';
+import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
+import { CandidateCache } from '../../../manager/scheduler/candidates.js';
 import { decide } from '../../../manager/scheduler/decide.js';
 import type { SchedulerInput } from '../../../manager/scheduler/input.js';
 import { inputOf } from '../../helpers/decisions/scheduler-input.js';
@@ -105,3 +107,43 @@ test('a decision leaves the facts about tasks as they were', (t) => {
     { numRuns: 100 },
   );
 });
+
+test('a decision with candidates kept from earlier ones equals one that reads all nodes', (t) => {
+  const drained = fc.subarray(['a', 'b', 'c', 'd']);
+  const steps = fc.array(fc.record({ task: records, isRemoval: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(steps, fc.option(drained, { nil: undefined })), { maxLength: 12 }),
+      fc.constantFrom('spread', 'binpack', 'random'),
+      (rounds, strategy) => {
+        const tasks = new Map<string, Task>();
+        const placement = new PlacementIndex((id) => tasks.get(id));
+        const candidates = new CandidateCache();
+        let present: readonly Node[] = nodes;
+        for (const [at, [changes, drain]] of rounds.entries()) {
+          for (const { task, isRemoval } of changes) {
+            placement.change(tasks.get(task.id), isRemoval ? undefined : task);
+            if (isRemoval) tasks.delete(task.id);
+            else tasks.set(task.id, task);
+          }
+          if (drain !== undefined) present = withDrained(drain);
+          const input = { nodes: present, placement, volumeByName: () => undefined };
+          // Failures count for 300,000 ms.
+          const common = { ...input, now: at * 100_000, strategy, seed: at } as const;
+          t.deepEqual(decide({ ...common, candidates }), decide(common));
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+function withDrained(names: readonly string[]): readonly Node[] {
+  return nodes.map((node) => ({
+    ...node,
+    spec: { ...node.spec, availability: names.includes(node.id) ? 'drain' : 'active' },
+  }));
+}

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { reasonOnNodes } from '../../../../manager/scheduler/filters/filter.js';
 import { cpusText, lacking } from '../../../../manager/scheduler/filters/resources.js';
 
 test('amounts of CPU are rounded down to hundredths', (t) => {
@@ -12,9 +13,12 @@ test('amounts of CPU are rounded down to hundredths', (t) => {
 });
 
 test('a refusal counts nodes in words and keeps the amounts apart', (t) => {
-  const refusal = lacking('memory', '2 GiB', '1 GiB');
+  const refusal = lacking(reasonOnNodes('insufficient memory'), (bytes) => `${bytes} B`, {
+    requested: 2,
+    free: 1,
+  });
   t.is(refusal.count(1), 'insufficient memory on 1 node');
   t.is(refusal.count(2), 'insufficient memory on 2 nodes');
   t.is(refusal.predicate, 'has insufficient memory');
-  t.deepEqual(refusal.amounts, { requested: '2 GiB requested', free: '1 GiB free' });
+  t.deepEqual(refusal.amounts?.(), { requested: '2 B requested', free: '1 B free' });
 });

@@ -1,10 +1,11 @@
+import { bytesText } from '../../../../manager/common/base/bytes-text.js';
 import test from 'ava';
 import { aNode } from '../../../../fixtures/cluster/build.js';
 import { nodesAre, reasonOnNodes } from '../../../../manager/scheduler/filters/filter.js';
-import { RefusalCount } from '../../../../manager/scheduler/filters/pipeline.js';
+import { RefusalCount } from '../../../../manager/scheduler/filters/refusal-count.js';
 import { lacking } from '../../../../manager/scheduler/filters/resources.js';
 import { NodeSet } from '../../../../manager/scheduler/node-set.js';
-import type { Candidate } from '../../../../manager/scheduler/node-set.js';
+import type { Candidate } from '../../../../manager/scheduler/candidates.js';
 import { snapshot } from '../../../helpers/decisions/placement.js';
 
 function candidates(count: number): readonly Candidate[] {
@@ -13,6 +14,8 @@ function candidates(count: number): readonly Candidate[] {
 }
 
 const down = nodesAre('down');
+const memory = reasonOnNodes('insufficient memory');
+const gib = 2 ** 30;
 
 test('reasons are ordered by the number of nodes, then by their text', (t) => {
   const [a, b, c] = candidates(3) as [Candidate, Candidate, Candidate];
@@ -43,9 +46,9 @@ test('eight nodes are named and the others counted', (t) => {
 test('amounts are shown for a single node, and for each node in its line', (t) => {
   const [a, b] = candidates(2) as [Candidate, Candidate];
   const count = new RefusalCount();
-  count.add(lacking('memory', '2 GiB', '1 GiB'), a);
+  count.add(lacking(memory, bytesText, { requested: 2 * gib, free: gib }), a);
   t.is(count.predicates(), 'has insufficient memory (2 GiB requested, 1 GiB free)');
-  count.add(lacking('memory', '2 GiB', '0 B'), b);
+  count.add(lacking(memory, bytesText, { requested: 2 * gib, free: 0 }), b);
   t.is(count.predicates(), 'has insufficient memory');
   t.deepEqual(count.lines(), [
     'insufficient memory on 2 nodes (2 GiB requested): n00 (1 GiB free), n01 (0 B free)',
