@@ -22,6 +22,7 @@ export class AssignmentTracker implements AssignmentSource {
   readonly view: StoreView;
   readonly #clusterId: string;
   readonly #nodes = new Map<NodeId, NodeAssignments>();
+  readonly #dirty = new Set<NodeId>();
   readonly #gateways = new Map<string, string>();
   /** Nodes by network, and by project. */
   readonly #subscribers = new Map<NetworkId, Set<NodeAssignments>>();
@@ -43,7 +44,7 @@ export class AssignmentTracker implements AssignmentSource {
     this.close(nodeId);
     const node = new NodeAssignments(nodeId, this);
     this.#nodes.set(nodeId, node);
-    const change = node.take();
+    const change = this.take(nodeId);
     return {
       clusterId: this.#clusterId,
       nodeId,
@@ -60,14 +61,20 @@ export class AssignmentTracker implements AssignmentSource {
   close(nodeId: NodeId): void {
     this.#nodes.get(nodeId)?.end();
     this.#nodes.delete(nodeId);
+    this.#dirty.delete(nodeId);
   }
 
   /** Nodes whose set may have changed since the last `take`. */
   dirtyNodes(): readonly NodeId[] {
-    return [...this.#nodes.values()].filter((node) => node.dirty).map((node) => node.nodeId);
+    return [...this.#dirty];
+  }
+
+  markDirty(nodeId: NodeId): void {
+    this.#dirty.add(nodeId);
   }
 
   take(nodeId: NodeId): AssignmentChange | undefined {
+    this.#dirty.delete(nodeId);
     return this.#nodes.get(nodeId)?.take();
   }
 

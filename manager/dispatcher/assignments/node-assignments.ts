@@ -25,6 +25,8 @@ export interface AssignmentSource {
   /** The same object until a name changes. */
   projectNames(project: string): ProjectNames;
   subscribeProject(project: string, node: NodeAssignments): void;
+  /** A node's set may have changed. */
+  markDirty(nodeId: NodeId): void;
   unsubscribeProject(project: string, node: NodeAssignments): void;
 }
 
@@ -71,30 +73,24 @@ export class NodeAssignments {
     for (const task of source.view.tasksOfNode(nodeId)) this.#dirtyTasks.add(task.id);
   }
 
-  get dirty(): boolean {
-    const dirty = [
-      this.#dirtyTasks,
-      this.#dirtyNetworks,
-      this.#dirtyProjects,
-      this.#dirtyEndpoints,
-    ];
-    return dirty.some(({ size }) => size > 0);
-  }
-
   markTask(taskId: TaskId): void {
     this.#dirtyTasks.add(taskId);
+    this.#source.markDirty(this.nodeId);
   }
 
   markNetwork(networkId: NetworkId): void {
     this.#dirtyNetworks.add(networkId);
+    this.#source.markDirty(this.nodeId);
   }
 
   markProject(project: string): void {
     this.#dirtyProjects.add(project);
+    this.#source.markDirty(this.nodeId);
   }
 
   markEndpoint(taskId: TaskId, networkId: NetworkId): void {
     this.#dirtyEndpoints.set(endpointId(taskId, networkId), { taskId, networkId });
+    this.#source.markDirty(this.nodeId);
   }
 
   /** Returns the changes since the last call; undefined if nothing changed for this node. */
