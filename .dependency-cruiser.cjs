@@ -180,7 +180,6 @@ module.exports = {
     single('ws', '^manager/(common/protocol|transport)/transport'),
     single('node-forge', '^manager/common/pki/pki'),
     single('re2js', '^manager/common/base/pattern[.]ts$'),
-    single('ssh2', '^cli/ssh/ssh[.]ts$'),
     single('js-yaml', '^cli/compose/yaml/'),
     single('dns-packet', '^network/dns/codec[.]ts$'),
     single('tar-stream', '^(cli/bundle|worker/executor/docker/images)/archive[.]ts$'),

@@ -21,12 +21,16 @@ import { AppError } from '../../manager/common/base/errors.js';
 export interface DriverRecord {
   readonly IPAddress: string;
   readonly MachineName: string;
+  /** Host of ssh's configuration by which the machine is reached; defaults to IPAddress. */
+  readonly SSHHost?: string;
   readonly SSHUser: string;
   readonly SSHPort: number;
   /** Relative to the store; empty for the ssh agent or the user's default key. */
   readonly SSHKeyPath: string;
   /** Fingerprint pinned on first connection; empty before. */
   readonly SSHHostKey: string;
+  /** The key of that fingerprint, `type blob`; absent in records of earlier versions. */
+  readonly SSHPublicHostKey?: string;
   readonly EnginePort: number;
   /** True if the engine listens on its socket only (--no-engine-port). */
   readonly EnginePortClosed?: boolean;
@@ -130,10 +134,12 @@ export function bracketIpv6(address: string): string {
 const driverDecoder: Decoder<DriverRecord> = object<DriverRecord>({
   IPAddress: string,
   MachineName: string,
+  SSHHost: optional(nonEmptyString),
   SSHUser: string,
   SSHPort: count,
   SSHKeyPath: string,
   SSHHostKey: string,
+  SSHPublicHostKey: optional(nonEmptyString),
   EnginePort: count,
   EnginePortClosed: optional(boolean),
   SwarmMaster: boolean,

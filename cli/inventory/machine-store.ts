@@ -165,11 +165,20 @@ export class MachineStore {
     await rm(this.machineFolder(name), { recursive: true, force: true });
   }
 
-  /** Copies a private key into the machine's folder and returns its path relative to the store. */
+  /**
+   * Copies a private key, or the public key of one in an agent, into the machine's folder with the
+   * certificate beside it. Returns its path relative to the store.
+   */
   async copyKey(name: string, keyPath: string): Promise<string> {
-    const kept = join('machines', name, 'id_rsa');
+    const isPublic = keyPath.endsWith('.pub');
+    const kept = join('machines', name, isPublic ? 'id_rsa.pub' : 'id_rsa');
     await copyFile(keyPath, this.resolve(kept));
     await chmod(this.resolve(kept), 0o600);
+    const stem = isPublic ? keyPath.slice(0, -'.pub'.length) : keyPath;
+    const certificate = join('machines', name, 'id_rsa-cert.pub');
+    await copyFile(`${stem}-cert.pub`, this.resolve(certificate)).catch((error: unknown) => {
+      if (!isFileNotFound(error)) throw error;
+    });
     return kept;
   }
 

@@ -20,6 +20,7 @@ import { confirmOnTerminal } from '../output/confirm.js';
 import { pinHostKeys } from './pin-host-keys.js';
 import { consulTokenWarning } from './consul-token-warning.js';
 import { discoveryFromFlags, strategyFromFlags, newRecords } from './new-record.js';
+import { sshPlaces } from './ssh-places.js';
 import { ProvisionProgress } from '../output/machine-progress.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { bracketIpv6 } from '../inventory/machine-record.js';
@@ -110,9 +111,14 @@ async function reserve(
   const NodeID = existing.HostOptions.SwarmOptions.NodeID || swarm.NodeID;
   return {
     ...record,
-    Driver: { ...record.Driver, SSHHostKey: existing.Driver.SSHHostKey },
+    Driver: { ...record.Driver, ...pinOf(existing) },
     HostOptions: { ...record.HostOptions, SwarmOptions: { ...swarm, NodeID } },
   };
+}
+
+function pinOf({ Driver }: MachineRecord) {
+  const { SSHHostKey, SSHPublicHostKey } = Driver;
+  return { SSHHostKey, ...(SSHPublicHostKey === undefined ? {} : { SSHPublicHostKey }) };
 }
 
 async function joinCluster(
@@ -210,6 +216,7 @@ export async function createMachines(
     names,
     flags,
     inCluster ? { cluster: membership.cluster, newId } : undefined,
+    flags.driver === 'generic' ? await sshPlaces(provisioning, flags) : undefined,
   );
   const cluster = await clusterFor(provisioning, flags, membership.cluster);
   const placed = wanted.map((record) => withDiscovery(record, cluster));

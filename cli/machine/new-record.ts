@@ -13,9 +13,11 @@ export interface CreateFlags {
   readonly driver: string;
   readonly url?: string | undefined;
   readonly genericIpAddress: readonly string[];
-  readonly genericSshUser: string;
+  /** Default: the user of ssh's configuration, else root. */
+  readonly genericSshUser?: string | undefined;
   readonly genericSshKey?: string | undefined;
-  readonly genericSshPort: number;
+  /** Default: the port of ssh's configuration. */
+  readonly genericSshPort?: number | undefined;
   /** Fingerprints or public keys; any of them is accepted. */
   readonly genericSshHostKey?: readonly string[] | undefined;
   readonly genericSshStrictHostKeyChecking?: string | undefined;
@@ -175,11 +177,23 @@ function addressesFor(names: readonly string[], flags: CreateFlags): readonly st
   return addresses;
 }
 
-/** Records of the machines to create, in the order of the names. Throws `invalid` for bad input. */
+/** How ssh reaches a value of --generic-ip-address. */
+export interface SshPlace {
+  /** Address of the machine; differs from the value if that is a Host of ssh's configuration. */
+  readonly address: string;
+  readonly user: string;
+  readonly port: number;
+}
+
+/**
+ * Records of the machines to create, in the order of the names. `places` are by value of
+ * --generic-ip-address. Throws `invalid` for bad input.
+ */
 export function newRecords(
   names: readonly string[],
   flags: CreateFlags,
-  membership: { readonly cluster: string; readonly newId: () => string } | undefined,
+  membership: Membership,
+  places: ReadonlyMap<string, SshPlace> = new Map(),
 ): readonly MachineRecord[] {
   if (names.length === 0) throw invalid('no machine name specified');
   for (const name of names) checkMachineName(name);
@@ -187,51 +201,78 @@ export function newRecords(
   if (duplicate !== undefined) throw invalid(`machine name "${duplicate}" is given twice`);
   checkFlags(flags);
   const addresses = addressesFor(names, flags);
-  const shared = addresses.find((address, index) => addresses.indexOf(address) !== index);
+  const reached = addresses.map((given) => places.get(given)?.address ?? given);
+  const shared = reached.find((address, index) => reached.indexOf(address) !== index);
   if (shared !== undefined) throw invalid(`address ${shared} is given twice`);
   const managers = flags.swarmManagers ?? 1;
   if (managers > names.length) {
     throw invalid(`--swarm-managers ${String(managers)}: only ${String(names.length)} machines`);
   }
-  return names.map((name, index): MachineRecord => {
+  return names.map((name, index) => {
+    const given = addresses[index] ?? '';
     const isMaster = membership !== undefined && flags.swarmMaster && index < managers;
-    return {
-      ConfigVersion: 3,
-      Name: name,
-      DriverName: flags.driver === 'none' ? 'none' : 'generic',
-      Driver: {
-        IPAddress: addresses[index] ?? '',
-        MachineName: name,
-        SSHUser: flags.genericSshUser,
-        SSHPort: flags.genericSshPort,
-        SSHKeyPath: '',
-        SSHHostKey: '',
-        EnginePort: flags.genericEnginePort,
-        ...(flags.enginePort === false ? { EnginePortClosed: true } : {}),
-        SwarmMaster: isMaster,
-      },
-      HostOptions: {
-        EngineOptions: {
-          ArbitraryFlags: flags.engineOpt,
-          Env: flags.engineEnv,
-          InsecureRegistry: flags.engineInsecureRegistry,
-          Labels: flags.engineLabel,
-          RegistryMirror: flags.engineRegistryMirror,
-          StorageDriver: flags.engineStorageDriver,
-          TlsVerify: true,
-        },
-        SwarmOptions: {
-          IsSwarm: membership !== undefined,
-          Master: isMaster,
-          Discovery: membership === undefined ? '' : (discoveryFromFlags(flags) ?? 'embedded'),
-          Strategy: flags.swarmStrategy,
-          Cluster: membership?.cluster ?? '',
-          NodeID: membership?.newId() ?? '',
-        },
-        AuthOptions: { ServerCertSANs: flags.tlsSan },
-      },
-      Provisioned: flags.driver === 'none',
-      URL: flags.url ?? '',
-    };
+    const machine = { name, given, isMaster, place: places.get(given) };
+    return newRecord(machine, flags, membership);
   });
+}
+
+function driverOf(
+  { name, given, place, isMaster }: NewMachine,
+  flags: CreateFlags,
+): MachineRecord['Driver'] {
+  const address = place?.address ?? given;
+  return {
+    IPAddress: address,
+    MachineName: name,
+    ...(given === address ? {} : { SSHHost: given }),
+    SSHUser: flags.genericSshUser ?? place?.user ?? 'root',
+    SSHPort: flags.genericSshPort ?? place?.port ?? 22,
+    SSHKeyPath: '',
+    SSHHostKey: '',
+    EnginePort: flags.genericEnginePort,
+    ...(flags.enginePort === false ? { EnginePortClosed: true } : {}),
+    SwarmMaster: isMaster,
+  };
+}
+
+interface NewMachine {
+  readonly name: string;
+  /** Value of --generic-ip-address. */
+  readonly given: string;
+  readonly place: SshPlace | undefined;
+  readonly isMaster: boolean;
+}
+
+type Membership = { readonly cluster: string; readonly newId: () => string } | undefined;
+
+function newRecord(machine: NewMachine, flags: CreateFlags, membership: Membership): MachineRecord {
+  const { name, isMaster } = machine;
+  return {
+    ConfigVersion: 3,
+    Name: name,
+    DriverName: flags.driver === 'none' ? 'none' : 'generic',
+    Driver: driverOf(machine, flags),
+    HostOptions: {
+      EngineOptions: {
+        ArbitraryFlags: flags.engineOpt,
+        Env: flags.engineEnv,
+        InsecureRegistry: flags.engineInsecureRegistry,
+        Labels: flags.engineLabel,
+        RegistryMirror: flags.engineRegistryMirror,
+        StorageDriver: flags.engineStorageDriver,
+        TlsVerify: true,
+      },
+      SwarmOptions: {
+        IsSwarm: membership !== undefined,
+        Master: isMaster,
+        Discovery: membership === undefined ? '' : (discoveryFromFlags(flags) ?? 'embedded'),
+        Strategy: flags.swarmStrategy,
+        Cluster: membership?.cluster ?? '',
+        NodeID: membership?.newId() ?? '',
+      },
+      AuthOptions: { ServerCertSANs: flags.tlsSan },
+    },
+    Provisioned: flags.driver === 'none',
+    URL: flags.url ?? '',
+  };
 }

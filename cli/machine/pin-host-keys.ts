@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { isFileNotFound } from '../../manager/common/base/files.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
+import { knownKeyTypes } from '../ssh/known-hosts.js';
+import type { EffectiveConfig } from '../ssh/transport/effective-config.js';
 import type { FirstContactPolicy, HostKeyCheck, OfferedHostKey } from '../ssh/first-contact.js';
 import {
   decideFirstContact,
@@ -14,12 +16,17 @@ import {
 import type { CreateFlags } from './new-record.js';
 import type { ProvisionContext } from './provision-context.js';
 
-const systemFiles = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
+/** `~/…` in a path of ssh's configuration. */
+function expand(path: string): string {
+  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+}
 
-async function readKnownHosts(home: string): Promise<string> {
-  const own = ['known_hosts', 'known_hosts2'].map((file) => join(home, '.ssh', file));
+async function readKnownHosts(paths: readonly string[]): Promise<string> {
+  const own = ['known_hosts', 'known_hosts2'].map((file) =>
+    join(process.env.HOME ?? homedir(), '.ssh', file),
+  );
   const texts = await Promise.all(
-    [...own, ...systemFiles].map(async (path) =>
+    [...new Set([...own, ...paths.map(expand)])].map(async (path) =>
       readFile(path, 'utf8').catch((error: unknown) => {
         if (isFileNotFound(error)) return '';
         throw new AppError('invalid', `known hosts: ${messageOf(error)}`, { cause: error });
@@ -29,22 +36,41 @@ async function readKnownHosts(home: string): Promise<string> {
   return texts.join('\n');
 }
 
-/** The policy of the flags: `ask` by default on a terminal, else `accept-new`. */
-async function policyOf(
-  flags: Pick<CreateFlags, 'genericSshHostKey' | 'genericSshStrictHostKeyChecking'>,
+type HostKeyFlags = Pick<CreateFlags, 'genericSshHostKey' | 'genericSshStrictHostKeyChecking'>;
+
+/** The rule of the flags; undefined without one. Throws `invalid`. */
+function checkOfFlags(flags: HostKeyFlags): HostKeyCheck | undefined {
+  flags.genericSshHostKey?.forEach(expectedFingerprint);
+  const chosen = flags.genericSshStrictHostKeyChecking;
+  if (chosen === undefined) return undefined;
+  const check = hostKeyChecks.find((each) => each === chosen);
+  if (check !== undefined) return check;
+  throw new AppError(
+    'invalid',
+    `--generic-ssh-strict-host-key-checking "${chosen}": use ${hostKeyChecks.join(', ')}`,
+  );
+}
+
+/**
+ * The policy of the flags, else of ssh's configuration; by default `ask` on a terminal, else
+ * `accept-new`.
+ */
+async function policyFor(
+  config: EffectiveConfig,
+  flags: HostKeyFlags,
   isTerminal: boolean,
 ): Promise<FirstContactPolicy> {
-  const expected = flags.genericSshHostKey ?? [];
-  expected.forEach(expectedFingerprint);
-  const chosen = flags.genericSshStrictHostKeyChecking ?? (isTerminal ? 'ask' : 'accept-new');
-  const check: HostKeyCheck | undefined = hostKeyChecks.find((each) => each === chosen);
-  if (check === undefined) {
-    throw new AppError(
-      'invalid',
-      `--generic-ssh-strict-host-key-checking "${chosen}": use ${hostKeyChecks.join(', ')}`,
-    );
-  }
-  return { check, expected, knownHosts: await readKnownHosts(process.env.HOME ?? homedir()) };
+  const configured = { yes: 'yes', 'accept-new': 'accept-new', no: 'accept-new' } as const;
+  const { strictHostKeyChecking: strict } = config;
+  const check =
+    checkOfFlags(flags) ??
+    (strict === 'yes' || strict === 'accept-new' || strict === 'no'
+      ? configured[strict]
+      : isTerminal
+        ? 'ask'
+        : 'accept-new');
+  const knownHosts = await readKnownHosts(config.knownHostsFiles);
+  return { check, expected: flags.genericSshHostKey ?? [], knownHosts };
 }
 
 /** Injected for tests. */
@@ -77,23 +103,42 @@ async function decide(
   );
 }
 
+interface Offer {
+  readonly policy: FirstContactPolicy;
+  readonly offered: OfferedHostKey;
+}
+
+async function offerOf(
+  provisioning: Pick<ProvisionContext, 'offeredHostKey' | 'sshConfig'>,
+  record: MachineRecord,
+  flags: HostKeyFlags,
+  isTerminal: boolean,
+): Promise<Offer | undefined> {
+  if (record.Driver.SSHHostKey !== '') return undefined;
+  const { IPAddress, SSHHost = IPAddress, SSHPort } = record.Driver;
+  const config = await provisioning.sshConfig(SSHHost);
+  const policy = await policyFor(config, flags, isTerminal);
+  const { hostKeyAlias } = config;
+  // As ssh looks hosts up in known_hosts.
+  const host = hostKeyAlias ?? config.hostname;
+  const port = hostKeyAlias === undefined ? SSHPort : 22;
+  const prefer = knownKeyTypes(policy.knownHosts, { host, port });
+  const key = await provisioning.offeredHostKey(record, prefer);
+  return { policy, offered: { machine: record.Name, host, port, key } };
+}
+
 /**
  * Pins the host keys of machines that are contacted for the first time, before anything is sent to
  * them. Returns the pinned records and the failures.
  */
 export async function pinHostKeys(
-  provisioning: Pick<ProvisionContext, 'offeredHostKey'>,
+  provisioning: Pick<ProvisionContext, 'offeredHostKey' | 'sshConfig'>,
   records: readonly MachineRecord[],
-  flags: Pick<CreateFlags, 'genericSshHostKey' | 'genericSshStrictHostKeyChecking'>,
+  flags: HostKeyFlags,
   dialog: HostKeyDialog,
 ): Promise<{ readonly pinned: readonly MachineRecord[]; readonly failures: readonly unknown[] }> {
-  const policy = await policyOf(flags, dialog.isTerminal);
-  const offers = records.map(async (record) => {
-    if (record.Driver.SSHHostKey !== '') return undefined;
-    const key = await provisioning.offeredHostKey(record);
-    const { IPAddress: host, SSHPort: port } = record.Driver;
-    return { machine: record.Name, host, port, key };
-  });
+  checkOfFlags(flags);
+  const offers = records.map((record) => offerOf(provisioning, record, flags, dialog.isTerminal));
   const settled = await Promise.allSettled(offers);
   const pinned: MachineRecord[] = [];
   const failures: unknown[] = [];
@@ -103,9 +148,14 @@ export async function pinHostKeys(
     try {
       if (offer?.status !== 'fulfilled') throw offer?.reason;
       const { value } = offer;
-      const SSHHostKey =
-        value === undefined ? record.Driver.SSHHostKey : await decide(policy, value, dialog);
-      pinned.push({ ...record, Driver: { ...record.Driver, SSHHostKey } });
+      if (value === undefined) {
+        pinned.push(record);
+        continue;
+      }
+      const SSHHostKey = await decide(value.policy, value.offered, dialog);
+      const { type, blob } = value.offered.key;
+      const pin = { SSHHostKey, SSHPublicHostKey: `${type} ${blob}` };
+      pinned.push({ ...record, Driver: { ...record.Driver, ...pin } });
     } catch (error) {
       failures.push(error);
     }

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, isAppError } from '../../manager/common/base/errors.js';
@@ -18,7 +17,11 @@ import type { HostKey } from '../ssh/known-hosts.js';
 import { RemoteMachine } from '../ssh/remote-machine.js';
 import type { Upload } from '../bundle/runtime.js';
 import { cacheApp, executableArch, packConsul, packRuntime } from '../bundle/runtime.js';
-import type { SshTarget } from '../ssh/ssh.js';
+import type { SshTarget } from '../ssh/target.js';
+import type { EffectiveConfig } from '../ssh/transport/effective-config.js';
+import { SshPrompts } from '../ssh/transport/prompts.js';
+import { readHostConfig } from '../ssh/transport/setup.js';
+import { terminalQuestioner } from './terminal-questioner.js';
 import { readHostKey, SshSession } from '../ssh/ssh.js';
 
 export interface ProvisionContextOptions {
@@ -37,13 +40,6 @@ const connectTimeoutMs = 10_000;
 /** Time in which a new machine may still be booting, ms. */
 const firstContactMs = 15_000;
 
-async function readable(path: string): Promise<boolean> {
-  return readFile(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /**
  * Resources that a command shares between its machines: the user's certificates and the packed
  * program, created once on first use, and ssh sessions, which `close` ends.
@@ -54,6 +50,7 @@ export class ProvisionContext {
   readonly #options: ProvisionContextOptions;
   readonly #uploads = new Map<string, Promise<Uploads>>();
   readonly #sessions: SshSession[] = [];
+  readonly #prompts: SshPrompts;
   #authority: Promise<UserAuthority> | undefined;
   #consul: Promise<Upload> | undefined;
 
@@ -61,6 +58,7 @@ export class ProvisionContext {
     this.#options = options;
     this.store = options.store;
     this.signal = options.signal;
+    this.#prompts = new SshPrompts(terminalQuestioner(options.env));
   }
 
   async authority(): Promise<UserAuthority> {
@@ -101,21 +99,16 @@ export class ProvisionContext {
     return this.#consul;
   }
 
-  async target(record: MachineRecord): Promise<SshTarget> {
+  target(record: MachineRecord): SshTarget {
     const { Driver: driver } = record;
-    const agent = this.#options.env.SSH_AUTH_SOCK;
-    const keyPath =
-      driver.SSHKeyPath === ''
-        ? await this.#defaultKey(agent)
-        : this.store.resolve(driver.SSHKeyPath);
     return {
       name: record.Name,
-      host: driver.IPAddress,
+      host: driver.SSHHost ?? driver.IPAddress,
       port: driver.SSHPort,
       user: driver.SSHUser,
-      keyPath,
-      agent,
+      keyPath: driver.SSHKeyPath === '' ? undefined : this.store.resolve(driver.SSHKeyPath),
       hostKey: driver.SSHHostKey === '' ? undefined : driver.SSHHostKey,
+      publicHostKey: driver.SSHPublicHostKey,
     };
   }
 
@@ -125,13 +118,21 @@ export class ProvisionContext {
    */
   async connect(target: SshTarget, retryMs = 0): Promise<RemoteMachine> {
     return this.#withRetries(retryMs, async () => {
-      const session = await SshSession.connect(target, {
-        timeoutMs: connectTimeoutMs,
-        signal: this.signal,
-      });
-      this.#sessions.push(session);
-      return new RemoteMachine(session, this.signal);
+      return new RemoteMachine(await this.openSession(target), this.signal);
     });
+  }
+
+  /** A session that `close` ends; a single attempt. */
+  async openSession(
+    target: SshTarget,
+    timeoutMs = connectTimeoutMs,
+    signal = this.signal,
+  ): Promise<SshSession> {
+    const { env } = this.#options;
+    const prompts = this.#prompts;
+    const session = await SshSession.connect(target, { timeoutMs, signal, env, prompts });
+    this.#sessions.push(session);
+    return session;
   }
 
   async #withRetries<T>(retryMs: number, attempt: () => Promise<T>): Promise<T> {
@@ -147,30 +148,31 @@ export class ProvisionContext {
     }
   }
 
-  /** The host key that a machine offers, retried like a first connection. */
-  async offeredHostKey(record: MachineRecord): Promise<HostKey> {
-    const { IPAddress: host, SSHPort: port, SSHUser: user } = record.Driver;
-    const target = { name: record.Name, host, port, user };
-    const how = { timeoutMs: connectTimeoutMs, signal: this.signal };
-    return this.#withRetries(firstContactMs, async () => readHostKey(target, how));
+  /**
+   * The host key that a machine offers, retried like a first connection. Kinds in `prefer` are
+   * negotiated first.
+   */
+  async offeredHostKey(record: MachineRecord, prefer: readonly string[] = []): Promise<HostKey> {
+    const target = this.target(record);
+    const { env } = this.#options;
+    const prompts = this.#prompts;
+    const how = { timeoutMs: connectTimeoutMs, signal: this.signal, env, prompts };
+    return this.#withRetries(firstContactMs, async () => readHostKey(target, how, prefer));
+  }
+
+  /** Settings that ssh's configuration gives a host; the user defaults to root. */
+  async sshConfig(host: string): Promise<EffectiveConfig> {
+    const { env } = this.#options;
+    return readHostConfig(host, { env, signal: this.signal });
   }
 
   async connectTo(record: MachineRecord, retryMs = 0): Promise<RemoteMachine> {
-    return this.connect(await this.target(record), retryMs);
+    return this.connect(this.target(record), retryMs);
   }
 
   close(): void {
     for (const session of this.#sessions) session.close();
-  }
-
-  /** Without a key and an agent: the first of ssh's default key files. */
-  async #defaultKey(agent: string | undefined): Promise<string | undefined> {
-    if (agent !== undefined && agent !== '') return undefined;
-    for (const name of ['id_ed25519', 'id_ecdsa', 'id_rsa']) {
-      const path = join(homedir(), '.ssh', name);
-      if (await readable(path)) return path;
-    }
-    return undefined;
+    this.#prompts.close();
   }
 
   async #pack(arch: string): Promise<Uploads> {

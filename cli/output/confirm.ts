@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { whilePrompting } from './prompt-secret.js';
 
 /** Asks a yes/no question on the terminal; anything but yes, including end of input, means no. */
 export async function confirmOnTerminal(question: string): Promise<boolean> {
@@ -8,7 +9,9 @@ export async function confirmOnTerminal(question: string): Promise<boolean> {
     closed.abort();
   });
   try {
-    const answer = await lines.question(`${question} (y/n): `, { signal: closed.signal });
+    const answer = await whilePrompting(() =>
+      lines.question(`${question} (y/n): `, { signal: closed.signal }),
+    );
     return /^y(?:es)?$/iu.test(answer.trim());
   } catch {
     return false;

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { ProgressMode } from './progress.js';
+import { isPrompting } from './prompt-secret.js';
 
 /** Reports the progress of one machine. */
 export interface MachineProgress {
@@ -122,6 +123,11 @@ export class ProvisionProgress {
 
   #draw(): void {
     if (!this.#live) return;
+    if (isPrompting()) {
+      // The lines are drawn again below the question.
+      this.#drawn = 0;
+      return;
+    }
     this.#frame = (this.#frame + 1) % frames.length;
     const width = Math.max(...this.#rows.map((row) => row.name.length), 0);
     const lines = this.#rows.map((row) => {

@@ -3,6 +3,23 @@ import { AppError } from '../../manager/common/base/errors.js';
 
 const maxLength = 1_024;
 
+let open = 0;
+
+/** True while a question is on the terminal, so that nothing else is drawn there. */
+export function isPrompting(): boolean {
+  return open > 0;
+}
+
+/** Runs a dialog on the terminal. */
+export async function whilePrompting<T>(dialog: () => Promise<T>): Promise<T> {
+  open += 1;
+  try {
+    return await dialog();
+  } finally {
+    open -= 1;
+  }
+}
+
 /**
  * Asks for a secret on the terminal without showing what is typed. Throws `cancelled` on an
  * interrupt and at the end of the input.
@@ -15,7 +32,7 @@ export async function promptSecret(
   stdin.setRawMode(true);
   stdin.resume();
   try {
-    return await readLine(stdin);
+    return await whilePrompting(() => readLine(stdin));
   } finally {
     stdin.setRawMode(false);
     stdin.pause();

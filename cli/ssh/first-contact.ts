@@ -1,7 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { HostKey } from './known-hosts.js';
-import { checkKnownHosts } from './known-hosts.js';
-import { hostKeyFingerprint } from './ssh.js';
+import { checkKnownHosts, hostKeyFingerprint } from './known-hosts.js';
 
 /** Values of --generic-ssh-strict-host-key-checking, as ssh_config(5) names them. */
 export const hostKeyChecks = ['ask', 'accept-new', 'yes'] as const;

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 /*
  * OpenSSH's known_hosts, sshd(8): `[@marker] hosts type key [comment]`. Certificates
@@ -11,6 +11,11 @@ export interface HostKey {
   readonly type: string;
   /** The key blob, base64. */
   readonly blob: string;
+}
+
+/** The fingerprint of a host key as OpenSSH prints it: `SHA256:` and unpadded base64. */
+export function hostKeyFingerprint(hostKey: Buffer): string {
+  return `SHA256:${createHash('sha256').update(hostKey).digest('base64').replace(/=+$/u, '')}`;
 }
 
 interface KnownHost extends HostKey {
@@ -78,4 +83,17 @@ export function checkKnownHosts(
   const known = entries.filter(({ isRevoked }) => !isRevoked);
   if (known.some(({ type, blob }) => type === key.type && blob === key.blob)) return 'known';
   return known.length > 0 ? 'changed' : 'unknown';
+}
+
+/** Kinds of the keys that known_hosts lists for a server, such as `ssh-rsa`. */
+export function knownKeyTypes(
+  text: string,
+  server: { readonly host: string; readonly port: number },
+): readonly string[] {
+  const name = knownHostName(server.host.toLowerCase(), server.port);
+  const types = text.split('\n').flatMap((line) => {
+    const entry = parseLine(line);
+    return entry !== undefined && !entry.isRevoked && lists(entry.hosts, name) ? [entry.type] : [];
+  });
+  return [...new Set(types)];
 }

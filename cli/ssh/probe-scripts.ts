@@ -10,7 +10,7 @@ section uid; id -u
 section sudo
 if [ "$(id -u)" = 0 ]; then echo root
 elif ! command -v sudo >/dev/null 2>&1; then echo missing
-elif out=$(sudo -n true 2>&1); then echo passwordless
+elif out=$(sudo -k -n true 2>&1); then echo passwordless
 else printf '%s\\n' "refused $out"; fi
 section os-release; cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null
 section arch; uname -m

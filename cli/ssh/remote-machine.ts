@@ -4,7 +4,9 @@ import type { LoginFacts, RootFacts } from './facts.js';
 import { parseLoginFacts, parseRootFacts } from './facts.js';
 import { loginProbe, rootProbe } from './probe-scripts.js';
 import { quoteCommand } from './quote.js';
-import type { SshExecOptions, SshExecResult, SshSession } from './ssh.js';
+import type { SshSession } from './ssh.js';
+import { passwordInput, sudoPassword } from './sudo-password.js';
+import type { SshExecOptions, SshExecResult } from './target.js';
 
 /** The last line that is not empty, which usually has the error. */
 function lastLine(text: string): string | undefined {
@@ -26,6 +28,8 @@ export class RemoteMachine {
   readonly session: SshSession;
   readonly #signal: AbortSignal | undefined;
   #becomeRoot: readonly string[] = [];
+  /** The login user's password, if sudo asks for it. */
+  #password: string | undefined;
 
   constructor(session: SshSession, signal: AbortSignal | undefined) {
     this.name = session.target.name;
@@ -39,6 +43,11 @@ export class RemoteMachine {
       signal: this.#signal,
     });
     const facts = parseLoginFacts(stdout);
+    this.#password = await sudoPassword(this.session, facts.root, this.#signal);
+    if (this.#password !== undefined) {
+      this.#becomeRoot = ['sudo', '-k', '-S', '-p', ''];
+      return { ...facts, root: 'sudo' };
+    }
     this.#becomeRoot = facts.root === 'self' ? [] : ['sudo', '-n'];
     return facts;
   }
@@ -61,6 +70,9 @@ export class RemoteMachine {
     return this.session.exec([...this.#becomeRoot, ...argv], {
       signal: this.#signal,
       ...options,
+      ...(this.#password === undefined
+        ? {}
+        : { stdin: passwordInput(this.#password, options.stdin) }),
     });
   }
 

@@ -193,7 +193,7 @@ machineTest('a refused ssh key is reported', async (t) => {
   await fails(t, program, result, /web: root@10\.98\.40\.11:22 refused the ssh key/u);
 });
 
-machineTest('missing, invalid and passphrase-protected ssh keys are reported', async (t) => {
+machineTest('missing and invalid ssh keys are reported', async (t) => {
   const program = await aProgram(t);
   const missing = await program.run([...createFlags(engine(), 'root', '/nowhere/key'), 'web']);
   await fails(t, program, missing, /ssh key \/nowhere\/key: ENOENT/u);
@@ -201,10 +201,6 @@ machineTest('missing, invalid and passphrase-protected ssh keys are reported', a
   await writeFile(broken, 'not a key\n');
   const result = await program.run([...createFlags(engine(), 'root', broken), 'web']);
   await fails(t, program, result, /is not a private key/u);
-  const locked = join(program.home, 'locked');
-  execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', locked]);
-  const asked = await program.run([...createFlags(engine(), 'root', locked), 'web']);
-  await fails(t, program, asked, /has a passphrase; add it to an ssh agent/u);
 });
 
 machineTest('an unreachable host is reported with address and port', async (t) => {
@@ -223,7 +219,7 @@ machineTest('an unreachable host is reported with address and port', async (t) =
     t,
     program,
     result,
-    /web: root@127\.0\.0\.1:\d+ cannot be reached by ssh: ECONNREFUSED/u,
+    /web: root@127\.0\.0\.1:\d+ cannot be reached by ssh: connection refused/u,
   );
 });
 

@@ -9,7 +9,7 @@ import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.
 import type { MachineRecord } from '../../inventory/machine-record.js';
 import { engineUrl, hasEnginePort } from '../../inventory/machine-record.js';
 import type { Network } from '../../../manager/common/model/network.js';
-import { SshSession } from '../../ssh/ssh.js';
+import type { SshSession } from '../../ssh/ssh.js';
 import { ProvisionContext } from '../../machine/provision-context.js';
 import { table } from '../../output/table.js';
 import type { ProbedMachine, Finding } from '../../doctor/findings.js';
@@ -130,9 +130,9 @@ async function examine(
           (state) => state === 'open',
         )
       : 'closed';
-    const target = await new ProvisionContext({ store, env: cli.env }).target(record);
-    const session = await connectTwice(target, signal);
+    const context = new ProvisionContext({ store, env: cli.env });
     try {
+      const session = await connectTwice(context, record, signal);
       // The probe prints the clock first; the checks after it take seconds and must not skew it.
       const probe = { at: cli.now(), answered: 0 };
       const { stdout } = await session.exec(
@@ -161,7 +161,7 @@ async function examine(
       const own = { facts, enginePort, engineAnchor, stuckNetworks };
       return { name, address, ...own, askedAtMs: probe.at, pairs: ownPairs };
     } finally {
-      session.close();
+      context.close();
     }
   } catch (error) {
     return { name, address, facts: undefined, failure: messageOf(error) };
@@ -175,14 +175,16 @@ async function twice<T>(observe: () => Promise<T>, isGood: (result: T) => boolea
 }
 
 async function connectTwice(
-  target: Parameters<typeof SshSession.connect>[0],
+  context: ProvisionContext,
+  record: MachineRecord,
   signal: AbortSignal,
 ): Promise<SshSession> {
+  const target = context.target(record);
   try {
-    return await SshSession.connect(target, { timeoutMs: connectTimeoutMs, signal });
+    return await context.openSession(target, connectTimeoutMs, signal);
   } catch {
     signal.throwIfAborted();
-    return SshSession.connect(target, { timeoutMs: 2 * connectTimeoutMs, signal });
+    return context.openSession(target, 2 * connectTimeoutMs, signal);
   }
 }
 

@@ -37,25 +37,26 @@ function createCommand(): Command {
     )
     .option('--url <url>', 'engine URL for driver none: tcp://ADDRESS:PORT')
     .addOption(
-      repeatable('--generic-ip-address <address>', 'IP address of the machine').env(
+      repeatable('--generic-ip-address <address>', 'IP address, or a Host of ssh_config').env(
         'GENERIC_IP_ADDRESS',
       ),
     )
     .addOption(
-      new Option('--generic-ssh-user <user>', 'SSH user: root, or a user with passwordless sudo')
-        .env('GENERIC_SSH_USER')
-        .default('root'),
+      new Option(
+        '--generic-ssh-user <user>',
+        'SSH user: root, or a user with sudo (default: of ssh_config, else root)',
+      ).env('GENERIC_SSH_USER'),
     )
     .addOption(
-      new Option('--generic-ssh-key <path>', 'private key file (default: the SSH agent)').env(
-        'GENERIC_SSH_KEY',
-      ),
+      new Option(
+        '--generic-ssh-key <path>',
+        'the key to offer: a private key, or the public key of one in the SSH agent (default: as ssh)',
+      ).env('GENERIC_SSH_KEY'),
     )
     .addOption(
-      new Option('--generic-ssh-port <port>', 'SSH port')
+      new Option('--generic-ssh-port <port>', 'SSH port (default: of ssh_config, else 22)')
         .env('GENERIC_SSH_PORT')
-        .argParser(port)
-        .default(22),
+        .argParser(port),
     )
     .addOption(
       repeatable('--generic-ssh-host-key <key>', 'host key of the machine: SHA256:… or public key'),

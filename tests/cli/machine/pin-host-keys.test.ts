@@ -1,7 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -10,7 +8,7 @@ import { MachineStore } from '../../../cli/inventory/machine-store.js';
 import type { MachineRecord } from '../../../cli/inventory/machine-record.js';
 import { pinHostKeys } from '../../../cli/machine/pin-host-keys.js';
 import { ProvisionContext } from '../../../cli/machine/provision-context.js';
-import { freePorts } from '../../../fixtures/consul/ports.js';
+import { startSshServer } from '../../helpers/program/ssh-server.js';
 import { messageOf } from '../../../manager/common/base/errors.js';
 
 /* A real sshd with a host key of its own, and known_hosts as ssh-keygen writes it. */
@@ -27,30 +25,17 @@ interface Server {
 }
 
 async function startServer(t: ExecutionContext): Promise<Server> {
-  const home = await mkdtemp(join(tmpdir(), 'shoal-sshd-'));
-  t.teardown(() => rm(home, { recursive: true, force: true }));
-  await chmod(home, 0o700);
-  await mkdir(join(home, '.ssh'));
-  await mkdir('/run/sshd', { recursive: true });
-  const keyPath = join(home, 'key');
-  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', keyPath]);
-  const publicKey = (await readFile(`${keyPath}.pub`, 'utf8')).trim();
-  const { stdout } = await run('ssh-keygen', ['-l', '-f', keyPath]);
-  const [port = 0] = await freePorts(1);
-  const options = ['-f', '/dev/null', '-o', 'ListenAddress=127.0.0.1', '-o', 'PidFile=none'];
-  const argv = ['-D', '-e', '-h', keyPath, '-p', String(port), ...options];
-  const server = spawn('/usr/sbin/sshd', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
-  t.teardown(async () => {
-    const ended = once(server, 'close');
-    server.kill();
-    await ended;
-  });
-  await once(server.stderr, 'data');
+  const { home, port, publicKey, print } = await startSshServer(t);
   const record = {
     Name: 'm1',
-    Driver: { IPAddress: '127.0.0.1', SSHPort: port, SSHUser: 'root', SSHHostKey: '' },
+    Driver: {
+      IPAddress: '127.0.0.1',
+      SSHPort: port,
+      SSHUser: 'root',
+      SSHKeyPath: '',
+      SSHHostKey: '',
+    },
   } as MachineRecord;
-  const print = /SHA256:\S+/u.exec(stdout)?.[0] ?? '';
   return { home, record, publicKey, print, name: `[127.0.0.1]:${String(port)}` };
 }
 
@@ -126,7 +111,12 @@ test.serial('hashed known_hosts are read, and another key there is refused', asy
 
 test.serial('a machine that does not answer is a failure, not a trusted one', async (t) => {
   const server = await startServer(t);
-  const context = { offeredHostKey: () => Promise.reject(new Error('no route')) };
+  const sshConfig = { hostname: '127.0.0.1', port: 22, user: 'root', knownHostsFiles: [] };
+  const context = {
+    offeredHostKey: () => Promise.reject(new Error('no route')),
+    sshConfig: () =>
+      Promise.resolve({ ...sshConfig, strictHostKeyChecking: 'ask', serverAliveIntervalS: 0 }),
+  };
   const said: string[] = [];
   const { pinned, failures } = await pinHostKeys(
     context,

@@ -1,0 +1,20 @@
+import { confirmOnTerminal } from '../output/confirm.js';
+import { promptSecret } from '../output/prompt-secret.js';
+import type { Questioner } from '../ssh/transport/prompts.js';
+import { programQuestioner } from '../ssh/transport/prompts.js';
+
+/**
+ * Asks the user of this command: on the terminal, unless there is none or SSH_ASKPASS_REQUIRE
+ * prefers the program of SSH_ASKPASS.
+ */
+export function terminalQuestioner(env: NodeJS.ProcessEnv): Questioner {
+  const program = programQuestioner(env);
+  const prefersProgram = /^(?:prefer|force)$/u.test(env.SSH_ASKPASS_REQUIRE ?? '');
+  if (!process.stdin.isTTY || (prefersProgram && program.canAsk)) return program;
+  return {
+    canAsk: true,
+    secret: promptSecret,
+    confirm: confirmOnTerminal,
+    show: (message) => process.stderr.write(`${message}\n`),
+  };
+}
