@@ -17,6 +17,7 @@ import { Images } from './executor/docker/images/images.js';
 import { EngineNetworks } from './executor/docker/networks.js';
 import { SlotVolumes } from './executor/docker/slot-volumes.js';
 import { Volumes } from './executor/docker/volumes.js';
+import { localPlatform } from './node-description.js';
 import type { EffectiveSettings } from './settings.js';
 
 /** Components that talk to this machine's engine. */
@@ -55,6 +56,7 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
     containers: watch,
     executor: new DockerTaskExecutor({
       ...{ client, watch, images, volumes, slotVolumes, files, owner },
+      node: { id: nodeId, ...localPlatform() },
     }),
     control: new DockerContainerControl(client, watch),
     access: new DockerContainerAccess(client),

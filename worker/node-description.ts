@@ -5,6 +5,15 @@ import type { EngineDescription } from './executor/docker/engine-description.js'
 
 const dockerArch: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
+/** Platform of this machine in Docker's words. */
+export function localPlatform(): {
+  readonly hostname: string;
+  readonly os: string;
+  readonly arch: string;
+} {
+  return { hostname: hostname(), os: 'linux', arch: dockerArch[arch()] ?? arch() };
+}
+
 /**
  * Builds the node description for the manager. `engine` is undefined while the engine is
  * unreachable.
@@ -16,10 +25,8 @@ export function toNodeDescription(
   engine: EngineDescription | undefined,
 ): NodeDescription {
   return {
-    hostname: hostname(),
+    ...localPlatform(),
     address,
-    os: 'linux',
-    arch: dockerArch[arch()] ?? arch(),
     nanoCpus: (engine?.cpus ?? availableParallelism()) * 1_000_000_000,
     memoryBytes: engine?.memoryBytes ?? totalmem(),
     engineVersion: engine?.version ?? '',

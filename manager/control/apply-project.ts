@@ -114,7 +114,14 @@ function checkExternals(view: StoreView, input: ProjectApply): void {
   checkReferences(view, input);
 }
 
-function checkReferences(view: StoreView, input: ProjectApply): void {
+/**
+ * Throws `invalid` or `not-found` if a service refers to an object that neither the project nor the
+ * cluster has.
+ */
+export function checkReferences(
+  view: StoreView,
+  input: Pick<ProjectApply, 'services' | 'networks' | 'volumes' | 'secrets' | 'configs'>,
+): void {
   const networks = new Set(input.networks.map((spec) => spec.name));
   const volumes = new Set(input.volumes.map((spec) => spec.name));
   for (const { service, task } of input.services) {
@@ -124,6 +131,8 @@ function checkReferences(view: StoreView, input: ProjectApply): void {
     }
     for (const mount of task.container.mounts) {
       if (mount.type !== 'volume' || mount.source === undefined) continue;
+      // A template names another volume for each task, which its node creates.
+      if (task.container.templated === true && mount.source.includes('{{')) continue;
       if (volumes.has(mount.source) || view.volumeByName(mount.source) !== undefined) continue;
       throw new AppError('invalid', `service ${service}: no such volume: ${mount.source}`);
     }

@@ -16,6 +16,9 @@ export function toClusterEvents(change: StoreChange, view: StoreView): readonly 
       return taskEvents(change.before, change.after, view);
     case 'nodes':
       return nodeEvents(change.before, change.after);
+    case 'secrets':
+    case 'configs':
+      return dataEvents(change);
     case 'services':
     case 'networks':
     case 'volumes':
@@ -180,11 +183,42 @@ function objectEvents(
       attributes: {
         name: object.spec.name,
         'com.docker.compose.project': object.spec.project,
+        ...(change.table === 'services' ? scaleOf(change.before, change.after) : {}),
         ...progress,
       },
       project: object.spec.project,
     },
   ];
+}
+
+/** Events of secrets and configs: their labels may change. */
+function dataEvents({
+  table,
+  before,
+  after,
+}: Extract<StoreChange, { table: 'secrets' | 'configs' }>): readonly RecordedEvent[] {
+  const object = after ?? before;
+  if (object === undefined) return [];
+  const { name, project } = object.spec;
+  return [
+    {
+      at: object.updatedAt,
+      type: table === 'secrets' ? 'secret' : 'config',
+      action: before === undefined ? 'create' : after === undefined ? 'remove' : 'update',
+      id: object.id,
+      name,
+      attributes: { name },
+      project,
+    },
+  ];
+}
+
+/** Attributes for a change of the number of replicas, named as in Docker's service events. */
+function scaleOf(before: Service | undefined, after: Service | undefined): Attributes {
+  const [old, now] = [before?.spec.mode, after?.spec.mode];
+  if (old?.kind !== 'replicated' || now?.kind !== 'replicated') return {};
+  if (old.replicas === now.replicas) return {};
+  return { 'replicas.old': String(old.replicas), 'replicas.new': String(now.replicas) };
 }
 
 /** Attributes for the progress of a service update, named as in Docker's service events. */

@@ -38,6 +38,7 @@ import { rolloutCalls } from './calls/rollout.js';
 import { resourceCalls } from './calls/resources.js';
 import { clientCalls } from './calls/clients.js';
 import { securityCalls } from './calls/security.js';
+import { serviceObjectCalls } from './calls/service-objects.js';
 import { serviceCalls } from './calls/services.js';
 import { taskCalls } from './calls/tasks.js';
 import type { CallContext, ControlCalls, ControlOptions } from './context.js';
@@ -71,6 +72,7 @@ const calls: ControlCalls = {
   ...projectCalls,
   ...projectSettingsCalls,
   ...serviceCalls,
+  ...serviceObjectCalls,
   ...containerCalls,
   ...containerNetworkCalls,
   ...rolloutCalls,

@@ -1,6 +1,7 @@
 import type { ServiceId, TaskId } from '../common/model/ids.js';
 import { rolledBack } from '../common/model/rollback.js';
 import type { Service, TaskSpec } from '../common/model/service.js';
+import { expandForTask } from '../common/model/template.js';
 import type { Explanation, Task } from '../common/model/task.js';
 import type { NewId } from '../common/base/random.js';
 import type { Draft, Transaction } from '../store/store.js';
@@ -94,7 +95,10 @@ function draftTask(
     project: spec.project,
     service: spec.service,
     slot,
-    spec: taskSpec(spec.task, adopts),
+    spec: expandForTask(taskSpec(spec.task, adopts), {
+      service: { id: service.id, name: spec.name, labels: spec.labels },
+      task: { id: how.id, name: `${spec.name}.${String(slot)}.${how.id}`, slot },
+    }),
     taskHash: service.taskHash,
     configHash: spec.configHash,
     containerName:

@@ -1,10 +1,11 @@
+import type { EventType } from '../common/protocol/control.js';
 import type { Meta } from '../common/model/meta.js';
 
 /** A stored cluster event, with Docker's event types and actions. */
 export interface RecordedEvent {
   /** ms since the epoch. */
   readonly at: number;
-  readonly type: 'container' | 'service' | 'node' | 'network' | 'volume';
+  readonly type: EventType;
   readonly action: string;
   readonly id: string;
   readonly name: string;

@@ -17,6 +17,7 @@ import type { ProjectRecord } from '../common/model/trust/project-policy.js';
 import type { ImageRecord } from '../common/model/trust/image-record.js';
 import type { JoinToken } from '../common/model/trust/join-token.js';
 import type { Lease } from '../common/model/network.js';
+import { eventTypes } from '../common/protocol/control.js';
 import { meta, projectPolicy, projectQuota } from '../common/protocol/object-decoders.js';
 import type { AuditRecord, EventRecord, RecordedEvent } from './journal.js';
 import type { ClusterRecord } from './store.js';
@@ -93,7 +94,7 @@ export const projectRecord = object<ProjectRecord>({
 
 const recordedEvent = object<RecordedEvent>({
   at: number,
-  type: oneOf('container', 'service', 'node', 'network', 'volume'),
+  type: oneOf(...eventTypes),
   action: string,
   id: string,
   name: string,

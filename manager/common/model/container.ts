@@ -24,6 +24,8 @@ export interface ContainerSpec {
   readonly env: Readonly<Record<string, string | null>>;
   readonly labels: Labels;
   readonly hostname?: string;
+  /** Environment, hostname and mounts are templates of Swarm mode, see template.ts. */
+  readonly templated?: true;
   readonly healthcheck?: HealthcheckSpec;
   readonly mounts: readonly MountSpec[];
   /** Restart policy of the engine; `no` if the orchestrator restarts by `TaskSpec.restart`. */

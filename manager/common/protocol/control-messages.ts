@@ -22,7 +22,7 @@ import type {
   WatchObject,
   WatchTable,
 } from './control.js';
-import { watchTables } from './control.js';
+import { eventTypes, watchTables } from './control.js';
 import { dataInfo, network, node, service, task, volume } from './object-decoders.js';
 import type { StatsMessage } from './statistics.js';
 import { isLogLine, logLineShape, nodeUsage, taskUsage } from './worker-stream-decoders.js';
@@ -82,7 +82,7 @@ export const auditEntry = object<AuditEntry>({
 export const clusterEvent = object<ClusterEvent>({
   number: count,
   at: number,
-  type: oneOf('container', 'service', 'node', 'network', 'volume'),
+  type: oneOf(...eventTypes),
   action: string,
   id: string,
   name: string,

@@ -19,9 +19,17 @@ import type {
 
 export interface DataCreateRequest {
   readonly name: string;
+  /** Project of the object; none unless set. */
+  readonly project?: string;
   readonly labels: Labels;
   /** base64 */
   readonly data: string;
+}
+
+export interface DataUpdateRequest {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly version: number;
 }
 
 /** Answer of `preview`: the effects that a call would have. */
@@ -210,10 +218,13 @@ export interface ControlCallMap
   'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
   /** Creates a secret outside any project, for `external: true`. Returns the id. */
   'secret.create': { args: DataCreateRequest; result: string };
+  /** Replaces the labels. Throws `conflict` unless the secret has this version. */
+  'secret.update': { args: DataUpdateRequest; result: null };
   /** Throws `conflict` while a service uses the secret. */
   'secret.remove': { args: { readonly name: string }; result: null };
   'config.list': { args: Record<string, never>; result: readonly Config[] };
   'config.create': { args: DataCreateRequest; result: string };
+  'config.update': { args: DataUpdateRequest; result: null };
   'config.remove': { args: { readonly name: string }; result: null };
 }
 
@@ -241,13 +252,19 @@ export interface AuditEntry {
   readonly changes: readonly string[];
 }
 
+/** Kinds of objects that events are about. */
+export const eventTypes = [
+  ...(['container', 'service', 'node', 'network', 'volume', 'secret', 'config'] as const),
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
 /** One line of `events`, in the vocabulary of `docker events`. */
 export interface ClusterEvent {
   /** Sequence number, consecutive within the cluster. */
   readonly number: number;
   /** ms since the epoch. */
   readonly at: number;
-  readonly type: 'container' | 'service' | 'node' | 'network' | 'volume';
+  readonly type: EventType;
   readonly action: string;
   readonly id: string;
   readonly name: string;

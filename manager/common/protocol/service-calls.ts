@@ -75,6 +75,43 @@ export interface ServiceCallMap {
     args: { readonly project: string; readonly services: readonly string[] };
     result: readonly string[];
   };
+  /**
+   * Creates a service, and those of its volumes that do not exist. Returns its id. Throws `conflict`
+   * if its name is taken, `invalid` if another service publishes one of its ports.
+   */
+  'service.create': {
+    args: {
+      readonly project: string;
+      readonly spec: ServiceSpec;
+      readonly volumes: readonly VolumeSpec[];
+    };
+    result: string;
+  };
+  /**
+   * Replaces the spec of a service, following its `update_config`; `force` replaces its tasks also
+   * without a change. Throws `conflict` unless the service has this version.
+   */
+  'service.update': {
+    args: {
+      readonly project: string;
+      readonly serviceId: string;
+      readonly version: number;
+      readonly spec: ServiceSpec;
+      readonly volumes: readonly VolumeSpec[];
+      readonly force: boolean;
+    };
+    result: null;
+  };
+  /** `service.rollback` of one service. Throws `conflict` unless it has this version. */
+  'service.revert': {
+    args: { readonly project: string; readonly serviceId: string; readonly version: number };
+    result: null;
+  };
+  /** Marks a service for removal: its tasks are removed first. */
+  'service.remove': {
+    args: { readonly project: string; readonly serviceId: string };
+    result: null;
+  };
   /** `rm`: removes the stopped containers of the services. Returns the container names. */
   'service.clean': {
     args: { readonly project: string; readonly services: readonly string[] };

@@ -119,6 +119,7 @@ const container = object<ContainerSpec>({
   env: environment,
   labels,
   hostname: optional(string),
+  templated: optional(oneOf(true)),
   healthcheck: optional(healthcheck),
   mounts: array(mount),
   engineRestart,

@@ -5,6 +5,7 @@ import { contentOf } from '../../common/model/secret.js';
 import { labels } from '../../common/protocol/spec-decoders.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
+import { requireVersion } from '../require-version.js';
 import { checkData, createData, dataByName, removeData, type DataKind } from '../data.js';
 
 /** Docker's rule for names of secrets and configs. */
@@ -18,7 +19,8 @@ function readSpec(args: Args): DataSpec {
       `name "${name}": invalid; use 1 to 64 letters, digits, _ . - and start and end with a letter or digit`,
     );
   }
-  return { name, project: '', key: name, labels: args.field('labels', orElse(labels, {})) };
+  const project = args.optionalText('project') ?? '';
+  return { name, project, key: name, labels: args.field('labels', orElse(labels, {})) };
 }
 
 async function create(context: CallContext, kind: DataKind, value: unknown): Promise<string> {
@@ -32,6 +34,21 @@ async function create(context: CallContext, kind: DataKind, value: unknown): Pro
     }
     return createData(tx, newId, kind, input).id;
   });
+}
+
+/** Replaces the labels of a secret or config; its content never changes. */
+async function update({ store }: CallContext, kind: DataKind, value: unknown): Promise<null> {
+  const args = new Args(`${kind}.update`, value);
+  await store.update('control', (tx) => {
+    const name = args.text('name');
+    const known = dataByName(tx, kind, name);
+    if (known === undefined) throw new AppError('not-found', `no such ${kind}: ${name}`);
+    requireVersion(known, args.count('version'));
+    const spec = { ...known.spec, labels: args.field('labels', orElse(labels, {})) };
+    if (kind === 'secret') tx.put('secrets', { ...(known as Secret), spec });
+    else tx.put('configs', { ...(known as Config), spec });
+  });
+  return null;
 }
 
 async function remove({ store }: CallContext, kind: DataKind, value: unknown): Promise<null> {
@@ -54,15 +71,19 @@ export const dataCalls: Pick<
   ControlCalls,
   | 'secret.list'
   | 'secret.create'
+  | 'secret.update'
   | 'secret.remove'
   | 'config.list'
   | 'config.create'
+  | 'config.update'
   | 'config.remove'
 > = {
   'secret.list': ({ store }) => Promise.resolve(store.view.list('secrets').map(withoutData)),
   'secret.create': (context, value) => create(context, 'secret', value),
+  'secret.update': (context, value) => update(context, 'secret', value),
   'secret.remove': (context, value) => remove(context, 'secret', value),
   'config.list': ({ store }) => Promise.resolve(store.view.list('configs').map(withContent)),
   'config.create': (context, value) => create(context, 'config', value),
+  'config.update': (context, value) => update(context, 'config', value),
   'config.remove': (context, value) => remove(context, 'config', value),
 };

@@ -23,7 +23,7 @@ function roll(tx: Transaction, services: readonly Service[]): readonly string[] 
 }
 
 /** Rolls all services back to their previous specs, or none if one of them cannot. */
-function rollBack(tx: Transaction, services: readonly Service[]): readonly string[] {
+export function rollBackServices(tx: Transaction, services: readonly Service[]): readonly string[] {
   for (const service of services) {
     checkRollback(tx, service);
     const former = rolledBack(service, { now: tx.now, message: 'requested' });
@@ -78,7 +78,7 @@ export const rolloutCalls: Pick<ControlCalls, 'service.roll' | 'service.rollback
   'service.rollback': ({ store }, value) => {
     const args = new Args('service.rollback', value);
     return store.update('control', (tx) =>
-      rollBack(tx, selectServices(tx, args.text('project'), args.texts('services'))),
+      rollBackServices(tx, selectServices(tx, args.text('project'), args.texts('services'))),
     );
   },
 };

@@ -25,7 +25,7 @@ const portBinding = object<{ readonly HostIp?: string; readonly HostPort?: strin
 });
 export type PortBinding = ReturnType<typeof portBinding>;
 
-const healthcheck = object<{
+export const healthcheckBody = object<{
   readonly Test?: readonly string[];
   readonly Interval?: number;
   readonly Timeout?: number;
@@ -40,7 +40,7 @@ const healthcheck = object<{
   StartInterval: optionalOrNull(number),
   Retries: optionalOrNull(number),
 });
-export type HealthcheckBody = ReturnType<typeof healthcheck>;
+export type HealthcheckBody = ReturnType<typeof healthcheckBody>;
 
 interface BindOptions {
   readonly Propagation?: string;
@@ -65,7 +65,7 @@ interface ImageOptions {
   readonly Subpath?: string;
 }
 
-const mount = object<{
+export const mountBody = object<{
   readonly Type: string;
   readonly Source?: string;
   readonly Target: string;
@@ -106,7 +106,7 @@ const mount = object<{
   ),
   ImageOptions: optionalOrNull(object<ImageOptions>({ Subpath: optionalOrNull(string) })),
 });
-export type MountBody = ReturnType<typeof mount>;
+export type MountBody = ReturnType<typeof mountBody>;
 
 interface IpamConfig {
   readonly IPv4Address?: string;
@@ -162,7 +162,7 @@ const hostConfig = object<{
 }>({
   AutoRemove: optionalOrNull(boolean),
   Binds: words,
-  Mounts: optionalOrNull(array(mount)),
+  Mounts: optionalOrNull(array(mountBody)),
   NetworkMode: optionalOrNull(string),
   PortBindings: optionalOrNull(dictionary(optionalOrNull(array(portBinding)))),
   RestartPolicy: optionalOrNull(
@@ -212,7 +212,7 @@ const createBody = object<{
   Env: words,
   Labels: optionalOrNull(dictionary(string)),
   Hostname: optionalOrNull(string),
-  Healthcheck: optionalOrNull(healthcheck),
+  Healthcheck: optionalOrNull(healthcheckBody),
   StopSignal: optionalOrNull(string),
   StopTimeout: optionalOrNull(integer),
   Tty: optionalOrNull(boolean),

@@ -10,6 +10,7 @@ import {
 import { AppError } from '../../common/base/errors.js';
 import { tryParseIp } from '../../common/address/ip.js';
 import { covers, parseCidr } from '../../common/address/cidr.js';
+import { stackLabel, withoutStack } from '../translate/swarm/object.js';
 import type { NetworkSpec } from '../../common/model/network.js';
 
 interface AddressPool {
@@ -84,18 +85,23 @@ export function decodeNetworkBody(value: unknown): NetworkSpec {
   }
   checkDriver(body.Driver ?? '');
   refuseUnsupported(body);
+  const stack = labels[stackLabel] ?? '';
+  const project = labels['com.docker.compose.project'] ?? stack;
   return {
-    name,
-    project: labels['com.docker.compose.project'] ?? '',
-    key: labels['com.docker.compose.network'] ?? name,
+    ...{ name, project, key: labels['com.docker.compose.network'] ?? keyOf(name, stack) },
     driver: 'overlay',
     ...addressesOf(body.IPAM ?? {}),
     internal: body.Internal ?? false,
     // Any client may attach a container, as to a bridge.
     attachable: true,
-    labels,
+    labels: withoutStack(project, labels),
     driverOpts: body.Options ?? {},
   };
+}
+
+/** Key of a stack's network in its file. */
+function keyOf(name: string, stack: string): string {
+  return stack !== '' && name.startsWith(`${stack}_`) ? name.slice(stack.length + 1) : name;
 }
 
 function checkDriver(driver: string): void {

@@ -147,7 +147,7 @@ function linked(text: string, resolve: (reference: string) => string): string {
 }
 
 /** A variable without a value removes one of the image. The last entry of a name wins. */
-function environment(entries: readonly string[]): Readonly<Record<string, string | null>> {
+export function environment(entries: readonly string[]): Readonly<Record<string, string | null>> {
   return Object.fromEntries(
     entries.map((entry) => {
       const at = entry.indexOf('=');
@@ -182,7 +182,7 @@ export function restartOf({
   return { name, ...(retries > 0 ? { maxRetries: retries } : {}) };
 }
 
-function healthcheckOf(check: HealthcheckBody): HealthcheckSpec {
+export function healthcheckOf(check: HealthcheckBody): HealthcheckSpec {
   const ms = (key: string, nanos: number | undefined): object =>
     nanos === undefined || nanos === 0 ? {} : { [key]: nanos / nanosPerMs };
   return {

@@ -16,7 +16,7 @@ import { failureLine, jsonLine, linesOf, ProgressMerge } from '../translate/prog
 
 const create: RouteHandler = (context, request) => {
   const { query } = request;
-  if ((query.get('fromImage') ?? '') !== '') return pull(context, request);
+  if ((query.get('fromImage') ?? '') !== '') return pullImage(context, request);
   if ((query.get('fromSrc') ?? '') !== '') {
     return upload(context, request, { action: 'image.import', what: query.get('repo') ?? '' });
   }
@@ -31,7 +31,10 @@ function pulledName(query: URLSearchParams): string {
 }
 
 /** Pulls with the client's credentials on the nodes that need it and merges their progress. */
-async function pull(context: GatewayContext, request: ApiRequest): Promise<ApiResponse> {
+export async function pullImage(
+  context: GatewayContext,
+  request: ApiRequest,
+): Promise<ApiResponse> {
   const { query, signal } = request;
   const image = pulledName(query);
   requireReference(image);

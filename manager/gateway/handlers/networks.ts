@@ -2,6 +2,7 @@ import { deployCluster, readVisible } from '../../access/required-right.js';
 import { AppError } from '../../common/base/errors.js';
 import { overlaps, parseCidr } from '../../common/address/cidr.js';
 import type { Network, NetworkSpec } from '../../common/model/network.js';
+import type { Task } from '../../common/model/task.js';
 import type { StoreView } from '../../store/store.js';
 import type { ApiResponse } from '../response.js';
 import { jsonResponse } from '../response.js';
@@ -98,7 +99,7 @@ const remove: RouteHandler = async (context, request, reference = '') => {
   const { view } = context.store;
   const network = lookupNetwork(view, reference);
   const { name } = network.spec;
-  const users = attachedTo(view, network);
+  const users = attachedTo(view, network).filter(({ task }) => !isLeaving(view, task));
   if (users.length > 0) {
     const endpoints = users.map(
       ({ task, containerId }) => `name:"${task.containerName}" id:"${containerId.slice(0, 12)}"`,
@@ -119,6 +120,14 @@ function attachedTo(view: StoreView, { id }: Network): readonly PlacedContainer[
     .sort(byNewest)
     .flatMap((task) => placedContainer(view, task) ?? [])
     .filter(isUp);
+}
+
+/**
+ * Whether a task ends with its service: `docker stack rm` removes services and then their networks,
+ * which waits for the containers.
+ */
+function isLeaving(view: StoreView, { serviceId }: Task): boolean {
+  return view.get('services', serviceId)?.removing !== false;
 }
 
 /** Throws `timeout` with the nodes that still have the network. */

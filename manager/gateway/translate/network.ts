@@ -2,6 +2,7 @@ import type { Network } from '../../common/model/network.js';
 import type { PlacedContainer } from '../find-container.js';
 import type { QueryFilters } from '../filters.js';
 import { matchesFilter, flagFilter, hasLabels, matchesName } from '../filters.js';
+import { withStack } from './swarm/object.js';
 import type { Labels } from '../../common/model/meta.js';
 
 export const networkFilters = [...['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']];
@@ -35,7 +36,7 @@ export function toNetwork(network: Network, containers: readonly PlacedContainer
     ConfigOnly: false,
     Containers: Object.fromEntries(containers.flatMap((item) => endpointIn(network, item))),
     Options: { 'com.docker.network.driver.overlay.vxlanid_list': String(network.vni) },
-    Labels: labelsOfNetwork(network),
+    Labels: withStack(spec.project, labelsOfNetwork(network)),
   };
 }
 
@@ -76,6 +77,6 @@ export function matchesNetwork(network: Network, filters: QueryFilters, isUsed: 
     matchesFilter(filters, 'scope', (value) => value === 'swarm' || value === 'global') &&
     matchesFilter(filters, 'type', (value) => value === 'custom') &&
     (dangling === undefined || dangling === !isUsed) &&
-    hasLabels(filters, labelsOfNetwork(network))
+    hasLabels(filters, withStack(network.spec.project, labelsOfNetwork(network)))
   );
 }

@@ -24,6 +24,17 @@ test('empty slots are filled from 1 up', (t) => {
   );
 });
 
+test('a job fills as many slots as may run at the same time', (t) => {
+  const mode = { kind: 'replicated', replicas: 3, job: true, maxConcurrent: 1 } as const;
+  const restart = { condition: 'on-failure', delayMs: 0, maxAttempts: 0, windowMs: 0 } as const;
+  const service = aService('load', { mode, task: { restart } });
+  t.is(plan(service, []), 'slot 1: new task, running: the slot is empty');
+  const running = aTask(service, 1, { node: 'node-1' });
+  t.is(plan(service, [running]), '');
+  const done = aTask(service, 1, { node: 'node-1', state: 'complete' });
+  t.is(plan(service, [done]), 'slot 2: new task, running: the slot is empty');
+});
+
 test('a service that matches its spec needs no changes', (t) => {
   const service = aService('web', { replicas: 2 });
   const tasks = [aTask(service, 1, { node: 'node-1' }), aTask(service, 2, { node: 'node-2' })];

@@ -6,6 +6,8 @@ import {
   type ContainerOwner,
 } from '../../../manager/common/model/container-labels.js';
 import { runReference } from '../../../manager/common/model/trust/image-record.js';
+import type { NodeTemplateContext } from '../../../manager/common/model/template.js';
+import { expandForNode } from '../../../manager/common/model/template.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { ObservedContainer, ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
 import { isAnonymousMount, targetPath } from './anonymous-volumes.js';
@@ -46,6 +48,8 @@ export interface TaskExecutorDependencies {
   readonly slotVolumes: SlotVolumes;
   readonly files: TaskFiles;
   readonly owner: ContainerOwner;
+  /** This node, for templates. */
+  readonly node: NodeTemplateContext;
 }
 
 /** The containers of tasks on the machine's Docker Engine. */
@@ -68,7 +72,8 @@ export class DockerTaskExecutor implements TaskExecutor {
     for (const volume of inputs.volumes) await volumes.ensure(volume, signal);
   }
 
-  async create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {
+  async create(assigned: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {
+    const task = this.#filledIn(assigned);
     const { client, watch, images, files, owner, slotVolumes } = this.#parts;
     const { container } = task.spec;
     const image = await images.findFor(container, task.imageId, signal);
@@ -106,6 +111,12 @@ export class DockerTaskExecutor implements TaskExecutor {
       if (isNotFound(error)) images.invalidate();
       throw error;
     }
+  }
+
+  /** The task with the templates that concern its node filled in. */
+  #filledIn(task: AssignedTask): AssignedTask {
+    const container = expandForNode(task.spec.container, this.#parts.node);
+    return { ...task, spec: { ...task.spec, container } };
   }
 
   async #inherit(

@@ -15,7 +15,7 @@ export type TaskNames = ObjectNames & Pick<StoreView, 'get'>;
 
 /** A task as the swarm mode API shows it. */
 export function toSwarmTask(task: Task, service: Service | undefined, names: TaskNames): object {
-  const { project, spec, nodeId, slot, desired } = task;
+  const { project, spec, nodeId, slot } = task;
   const isGlobal = service?.spec.mode.kind === 'global';
   const isJob = service?.spec.mode.job === true;
   return {
@@ -26,10 +26,15 @@ export function toSwarmTask(task: Task, service: Service | undefined, names: Tas
     ...(isGlobal ? {} : { Slot: slot }),
     ...(nodeId === undefined ? {} : { NodeID: nodeId }),
     Status: toStatus(task),
-    DesiredState: desired,
+    DesiredState: desiredOf(task, service),
     ...compact({ NetworksAttachments: attachmentsOf(task, names) }),
     ...(isJob ? { JobIteration: jobIteration(service, task) } : {}),
   };
+}
+
+/** The desired state; a job's tasks are wanted complete. */
+function desiredOf({ desired }: Task, service: Service | undefined): Task['desired'] {
+  return service?.spec.mode.job === true && desired === 'running' ? 'complete' : desired;
 }
 
 /** Messages of states as in Swarm mode, for tasks without one of their own. */
@@ -103,7 +108,8 @@ export interface ListedTask {
 }
 
 export function matchesTask({ task, service, node }: ListedTask, filters: QueryFilters): boolean {
-  const { id, desired, project, spec } = task;
+  const { id, project, spec } = task;
+  const desired = desiredOf(task, service);
   const name = service === undefined ? '' : taskName(task, service);
   return (
     matchesFilter(filters, 'id', (value) => id.startsWith(value)) &&
