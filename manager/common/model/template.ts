@@ -11,9 +11,9 @@ import type { TaskSpec } from './service.js';
 const placeholder = /\{\{-?\s*(.*?)\s*-?\}\}/gu;
 
 /** Values of the fields that a template may name; an expression without a value stays as it is. */
-export type TemplateValues = (expression: string) => string | undefined;
+type TemplateValues = (expression: string) => string | undefined;
 
-export interface TaskTemplateContext {
+interface TaskTemplateContext {
   readonly service: { readonly id: string; readonly name: string; readonly labels: Labels };
   readonly task: { readonly id: string; readonly name: string; readonly slot: number };
 }

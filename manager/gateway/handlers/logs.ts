@@ -13,7 +13,7 @@ import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context
 import { flagParameter, nanosParameter, timeParameter } from '../query.js';
 import { multiplexed } from '../translate/multiplex.js';
 
-export interface LogQuery {
+export interface LogSelection {
   readonly streams: ReadonlySet<LogLine['stream']>;
   readonly timestamps: boolean;
   readonly isTty: boolean;
@@ -24,7 +24,7 @@ export interface LogQuery {
 export function readLogQuery(
   { query }: Pick<ApiRequest, 'query'>,
   task: Pick<Task, 'spec'>,
-): LogQuery {
+): LogSelection {
   const streams = (['stdout', 'stderr'] as const).filter((stream) => flagParameter(query, stream));
   if (streams.length === 0) {
     throw new AppError('invalid', 'Bad parameters: you must choose at least one stream');
@@ -96,7 +96,7 @@ const logs: RouteHandler = (context, request, reference = '') => {
 async function pour(
   { workers }: GatewayContext,
   { task, node }: PlacedContainer,
-  selection: LogQuery,
+  selection: LogSelection,
   sink: Sink,
 ): Promise<void> {
   const request = { kind: 'logs', taskId: task.id, options: selection.options } as const;
@@ -121,7 +121,7 @@ async function pour(
 }
 
 /** Returns the formatter of a log: the engine's stream, with long lines in one piece. */
-function formatter({ timestamps, isTty }: LogQuery): (line: LogLine) => Uint8Array {
+function formatter({ timestamps, isTty }: LogSelection): (line: LogLine) => Uint8Array {
   const unfinished = new Map<LogLine['stream'], string>();
   return (line) => {
     const { stamp, stream, partial = false } = line;

@@ -6,7 +6,7 @@ import type { LogLine } from '../../common/protocol/worker-calls.js';
 import { logBytes } from '../../common/protocol/worker-calls.js';
 import { decodeLogLines } from '../../common/protocol/worker-stream-decoders.js';
 import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
-import type { LogQuery } from '../handlers/logs.js';
+import type { LogSelection } from '../handlers/logs.js';
 import { readLogQuery } from '../handlers/logs.js';
 import { flagParameter } from '../query.js';
 import type { ApiResponse, Sink } from '../response.js';
@@ -15,7 +15,7 @@ import { findSwarmService, findSwarmTask } from './find.js';
 
 interface LogSource {
   readonly task: Task & { readonly nodeId: NonNullable<Task['nodeId']> };
-  readonly selection: LogQuery;
+  readonly selection: LogSelection;
   /** Whether each line tells its node, service and task. */
   readonly hasDetails: boolean;
 }

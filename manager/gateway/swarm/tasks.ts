@@ -1,4 +1,5 @@
 import { readVisible } from '../../access/required-right.js';
+import type { Node } from '../../common/model/node.js';
 import type { Service } from '../../common/model/service.js';
 import type { Task } from '../../common/model/task.js';
 import type { StoreView } from '../../store/store.js';
@@ -11,7 +12,7 @@ import { matchesTask, taskFilters, toSwarmTask } from '../translate/swarm/task.j
 import { findSwarmService, findSwarmNode, findSwarmTask } from './find.js';
 
 const list: RouteHandler = ({ store: { view } }, { query }) => {
-  const filters = parseQueryFilters(query, taskFilters);
+  const filters = resolved(view, parseQueryFilters(query, taskFilters));
   const services = new Map<Service['id'], Service | undefined>();
   const serviceOf = ({ serviceId }: Task): Service | undefined => {
     if (!services.has(serviceId)) services.set(serviceId, view.get('services', serviceId));
@@ -20,28 +21,35 @@ const list: RouteHandler = ({ store: { view } }, { query }) => {
   const shown = candidates(view, filters).flatMap((task) => {
     const service = serviceOf(task);
     if (service !== undefined && !isSwarmService(service)) return [];
-    const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
-    if (!matchesTask({ task, service, node }, filters)) return [];
-    return [toSwarmTask(task, service, view)];
+    return matchesTask({ task, service }, filters) ? [toSwarmTask(task, service, view)] : [];
   });
   return jsonResponse(shown);
 };
+
+/** The filters with the ids of the services and nodes that they name. Throws `not-found`. */
+function resolved(view: StoreView, filters: QueryFilters): QueryFilters {
+  const services = filters.get('service')?.map((reference) => serviceId(view, reference));
+  const nodes = filters.get('node')?.map((reference) => findSwarmNode(view, reference).id);
+  return new Map([
+    ...filters,
+    ...(services === undefined ? [] : [['service', services] as const]),
+    ...(nodes === undefined ? [] : [['node', nodes] as const]),
+  ]);
+}
+
+/** The id of a service, also while it is being removed: its tasks are shown until they have ended. */
+function serviceId(view: StoreView, reference: string): Service['id'] {
+  const known = view.get('services', reference as Service['id']) ?? view.serviceByName(reference);
+  return known?.id ?? findSwarmService(view, reference).id;
+}
 
 /** Tasks that may match: an index finds those of some services or nodes. */
 function candidates(view: StoreView, filters: QueryFilters): readonly Task[] {
   const [services, nodes] = [filters.get('service'), filters.get('node')];
   if (services !== undefined) {
-    return services.flatMap((reference) => {
-      const found =
-        view.get('services', reference as Service['id']) ?? view.serviceByName(reference);
-      return found === undefined
-        ? view.tasksOfService(findSwarmService(view, reference).id)
-        : view.tasksOfService(found.id);
-    });
+    return services.flatMap((id) => view.tasksOfService(id as Service['id']));
   }
-  if (nodes !== undefined) {
-    return nodes.flatMap((reference) => view.tasksOfNode(findSwarmNode(view, reference).id));
-  }
+  if (nodes !== undefined) return nodes.flatMap((id) => view.tasksOfNode(id as Node['id']));
   return view.list('tasks');
 }
 

@@ -13,54 +13,72 @@ import type { ConfigBody, SecretBody, SwarmContainerBody, TemplateBody } from '.
 
 const nanosPerMs = 1_000_000;
 
-export interface ContainerPlan {
+interface ContainerContext {
+  readonly project: string;
+  readonly networkMode: NetworkMode;
+  readonly logDriver: TemplateBody['LogDriver'];
+}
+
+interface ContainerPlan {
   readonly container: ContainerSpec;
   readonly volumes: readonly VolumeSpec[];
 }
 
 /** Translates `ContainerSpec` and `LogDriver`. Throws `invalid` or `unsupported`. */
-export function planContainer(
-  body: SwarmContainerBody,
-  {
-    project,
-    networkMode,
-    logDriver,
-  }: {
-    readonly project: string;
-    readonly networkMode: NetworkMode;
-    readonly logDriver: TemplateBody['LogDriver'];
-  },
-): ContainerPlan {
-  const { Image: image = '', Hostname = '', StopSignal = '', DNSConfig: dns = {} } = body;
+export function planContainer(body: SwarmContainerBody, context: ContainerContext): ContainerPlan {
+  const { Image: image = '' } = body;
   if (image === '') throw invalidArgument('ContainerSpec: image reference must be provided');
   refuseUnsupported(body);
   const { mounts, volumes } = planMounts({ Mounts: body.Mounts ?? [] });
-  const {
-    Command: command = [],
-    Args: args = [],
-    Healthcheck: check,
-    StopGracePeriod: grace,
-  } = body;
   const container: ContainerSpec = {
     ...{ image, pullPolicy: 'missing', env: environment(body.Env ?? []) },
-    ...(args.length === 0 ? {} : { command: args }),
-    ...(command.length === 0 ? {} : { entrypoint: command }),
-    labels: withoutStack(project, body.Labels ?? {}),
-    ...(Hostname === '' ? {} : { hostname: Hostname }),
-    ...(check === undefined ? {} : { healthcheck: healthcheckOf(check) }),
-    ...{ mounts, engineRestart: { name: 'no' }, networkMode },
-    ...(StopSignal === '' ? {} : { stopSignal: StopSignal }),
-    ...(grace === undefined ? {} : { stopGraceMs: Math.round(grace / nanosPerMs) }),
-    ...{ tty: body.TTY ?? false, stdinOpen: body.OpenStdin ?? false },
-    ...{ dns: dns.Nameservers ?? [], dnsSearch: dns.Search ?? [], dnsOptions: dns.Options ?? [] },
-    extraHosts: (body.Hosts ?? []).flatMap(hostsOf),
+    labels: withoutStack(context.project, body.Labels ?? {}),
+    ...{ mounts, engineRestart: { name: 'no' }, networkMode: context.networkMode },
+    ...processOf(body),
+    ...namesOf(body),
     files: [...(body.Secrets ?? []).map(secretFile), ...(body.Configs ?? []).map(configFile)],
     config: textsOf({ User: body.User, WorkingDir: body.Dir }),
-    hostConfig: hostConfigOf(body, logDriver),
+    hostConfig: hostConfigOf(body, context.logDriver),
   };
   const isTemplated = hasTemplate(container);
   const named = volumes.filter(({ name }) => !name.includes('{{'));
   return { container: isTemplated ? { ...container, templated: true } : container, volumes: named };
+}
+
+type ProcessFields =
+  'command' | 'entrypoint' | 'healthcheck' | 'stopSignal' | 'stopGraceMs' | 'tty' | 'stdinOpen';
+
+function processOf({
+  Command: command = [],
+  Args: args = [],
+  Healthcheck: check,
+  StopSignal: signal = '',
+  StopGracePeriod: grace,
+  TTY: tty = false,
+  OpenStdin: stdinOpen = false,
+}: SwarmContainerBody): Pick<ContainerSpec, ProcessFields> {
+  return {
+    ...(args.length === 0 ? {} : { command: args }),
+    ...(command.length === 0 ? {} : { entrypoint: command }),
+    ...(check === undefined ? {} : { healthcheck: healthcheckOf(check) }),
+    ...(signal === '' ? {} : { stopSignal: signal }),
+    ...(grace === undefined ? {} : { stopGraceMs: Math.round(grace / nanosPerMs) }),
+    ...{ tty, stdinOpen },
+  };
+}
+
+function namesOf({
+  Hostname: hostname = '',
+  DNSConfig: { Nameservers: dns = [], Search: dnsSearch = [], Options: dnsOptions = [] } = {},
+  Hosts: hosts = [],
+}: SwarmContainerBody): Pick<
+  ContainerSpec,
+  'hostname' | 'dns' | 'dnsSearch' | 'dnsOptions' | 'extraHosts'
+> {
+  return {
+    ...(hostname === '' ? {} : { hostname }),
+    ...{ dns, dnsSearch, dnsOptions, extraHosts: hosts.flatMap(hostsOf) },
+  };
 }
 
 function refuseUnsupported({

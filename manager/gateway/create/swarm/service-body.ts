@@ -60,7 +60,7 @@ interface PrivilegesBody {
   readonly NoNewPrivileges?: boolean;
 }
 
-export const swarmContainerBody = object<{
+const swarmContainerBody = object<{
   readonly Image?: string;
   readonly Labels?: Readonly<Record<string, string>>;
   readonly Command?: readonly string[];

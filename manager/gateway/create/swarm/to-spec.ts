@@ -11,6 +11,7 @@ import type {
   RestartPolicy,
   ServiceMode,
   ServiceSpec,
+  TaskSpec,
   UpdateConfig,
 } from '../../../common/model/service.js';
 import { withoutStack } from '../../translate/swarm/object.js';
@@ -50,45 +51,62 @@ export function planService(
 ): ServicePlan {
   const { Name: name = '', Labels: labels = {}, TaskTemplate: template = {} } = body;
   const place = known === undefined ? placeOf(name, labels) : placeIn(known);
-  refuseRuntime(template);
-  if (template.ContainerSpec === undefined) throw invalidArgument('TaskSpec: missing runtime');
-  const { project } = place;
-  const { mode: networkMode, attachments } = planNetworks(
-    template.Networks ?? body.Networks ?? [],
-    networkName,
-  );
-  const { container, volumes } = planContainer(template.ContainerSpec, {
-    ...{ project, networkMode, logDriver: template.LogDriver },
-  });
   const mode = modeOf(body.Mode ?? {});
-  const isJob = mode.job === true;
-  if (isJob && (body.UpdateConfig !== undefined || body.RollbackConfig !== undefined)) {
-    throw invalidArgument('update config is not supported for job-mode services');
-  }
-  const endpoint = body.EndpointSpec ?? {};
-  const ports = (endpoint.Ports ?? []).map(portOf);
-  const endpointMode = endpointModeOf(endpoint.Mode ?? '', ports);
+  const { Mode: endpoint = '', Ports: bodies = [] } = body.EndpointSpec ?? {};
+  const ports = bodies.map(portOf);
+  const { task, volumes } = planTask(body, {
+    ...{ project: place.project, isJob: mode.job === true, ports, networkName },
+  });
   return {
     volumes,
     forceUpdate: template.ForceUpdate ?? 0,
     spec: {
-      ...{ ...place, labels: withoutStack(project, labels), mode },
-      task: {
-        ...{ container, networks: attachments, ports },
-        placement: placementOf(template.Placement ?? {}),
-        resources: resourcesOf(template.Resources ?? {}),
-        restart: restartOf(template.RestartPolicy ?? {}, isJob),
-      },
-      ...{ dependsOn: [], endpointMode, halted: false },
-      ...(isJob
-        ? {}
-        : {
-            update: updateOf(body.UpdateConfig ?? {}, 'update'),
-            rollback: updateOf(body.RollbackConfig ?? {}, 'rollback'),
-          }),
-      configHash: hashOf(container).slice(0, 32),
+      ...{ ...place, labels: withoutStack(place.project, labels), mode, task },
+      ...{ dependsOn: [], endpointMode: endpointModeOf(endpoint, ports), halted: false },
+      ...updatesOf(body, mode),
+      configHash: hashOf(task.container).slice(0, 32),
     },
   };
+}
+
+interface TaskContext {
+  readonly project: string;
+  readonly isJob: boolean;
+  readonly ports: readonly PortSpec[];
+  readonly networkName: (reference: string) => string;
+}
+
+function planTask(
+  { TaskTemplate: template = {}, Networks: networks = [] }: ServiceBody,
+  { project, isJob, ports, networkName }: TaskContext,
+): { readonly task: TaskSpec; readonly volumes: readonly VolumeSpec[] } {
+  refuseRuntime(template);
+  if (template.ContainerSpec === undefined) throw invalidArgument('TaskSpec: missing runtime');
+  const { mode, attachments } = planNetworks(template.Networks ?? networks, networkName);
+  const { container, volumes } = planContainer(template.ContainerSpec, {
+    ...{ project, networkMode: mode, logDriver: template.LogDriver },
+  });
+  const task: TaskSpec = {
+    ...{ container, networks: attachments, ports },
+    placement: placementOf(template.Placement ?? {}),
+    resources: resourcesOf(template.Resources ?? {}),
+    restart: restartOf(template.RestartPolicy ?? {}, isJob),
+  };
+  return { task, volumes };
+}
+
+function updatesOf(
+  { UpdateConfig: update, RollbackConfig: rollback }: ServiceBody,
+  { job }: ServiceMode,
+): Pick<ServiceSpec, 'update' | 'rollback'> {
+  if (job !== true) {
+    return {
+      update: updateOf(update ?? {}, 'update'),
+      rollback: updateOf(rollback ?? {}, 'rollback'),
+    };
+  }
+  if (update === undefined && rollback === undefined) return {};
+  throw invalidArgument('update config is not supported for job-mode services');
 }
 
 function placeIn({ name, project, service }: ServiceSpec): ReturnType<typeof placeOf> {
@@ -225,32 +243,39 @@ function resourcesOf({
   Limits: limits = {},
   Reservations: reserved = {},
 }: ResourcesBody): Resources {
-  if (reserved.GenericResources !== undefined && reserved.GenericResources.length > 0) {
+  const { GenericResources: generic = [], ...amounts } = reserved;
+  if (generic.length > 0) {
     throw new AppError(
       'unsupported',
       'GenericResources: not supported by the cluster; use a placement constraint on a label of the nodes',
     );
   }
-  for (const { NanoCPUs = 0, MemoryBytes = 0 } of [limits, reserved]) {
-    if (MemoryBytes !== 0 && MemoryBytes < minMemory) {
-      throw invalidArgument(`invalid memory value ${String(MemoryBytes)}: Must be at least 4MiB`);
-    }
-    if (NanoCPUs !== 0 && NanoCPUs < minNanoCpus) {
-      throw invalidArgument(`invalid cpu value ${String(NanoCPUs / 1e9)}: Must be at least 0.001`);
-    }
-  }
-  const { NanoCPUs = 0, MemoryBytes = 0, Pids = 0 } = limits;
+  checkAmounts(limits);
+  checkAmounts(amounts);
+  const nonZero = (key: string, value = 0): object => (value === 0 ? {} : { [key]: value });
   return {
     limits: {
-      ...(NanoCPUs === 0 ? {} : { nanoCpus: NanoCPUs }),
-      ...(MemoryBytes === 0 ? {} : { memoryBytes: MemoryBytes }),
-      ...(Pids === 0 ? {} : { pids: Pids }),
+      ...nonZero('nanoCpus', limits.NanoCPUs),
+      ...nonZero('memoryBytes', limits.MemoryBytes),
+      ...nonZero('pids', limits.Pids),
     },
-    reservations: {
-      nanoCpus: reserved.NanoCPUs ?? 0,
-      memoryBytes: reserved.MemoryBytes ?? 0,
-    },
+    reservations: { nanoCpus: amounts.NanoCPUs ?? 0, memoryBytes: amounts.MemoryBytes ?? 0 },
   };
+}
+
+function checkAmounts({
+  NanoCPUs = 0,
+  MemoryBytes = 0,
+}: {
+  readonly NanoCPUs?: number;
+  readonly MemoryBytes?: number;
+}): void {
+  if (MemoryBytes !== 0 && MemoryBytes < minMemory) {
+    throw invalidArgument(`invalid memory value ${String(MemoryBytes)}: Must be at least 4MiB`);
+  }
+  if (NanoCPUs !== 0 && NanoCPUs < minNanoCpus) {
+    throw invalidArgument(`invalid cpu value ${String(NanoCPUs / 1e9)}: Must be at least 0.001`);
+  }
 }
 
 const defaultDelayMs = 5_000;

@@ -2,9 +2,9 @@ import type { Fields } from '../../../common/base/decode.js';
 import type { Node } from '../../../common/model/node.js';
 import { vxlanPort } from '../../../common/model/network.js';
 import type { ClusterRecord } from '../../../store/store.js';
-import { managerPort } from './node.js';
+import { managerApiPort } from './node.js';
 
-export interface SwarmContext {
+interface SwarmContext {
   readonly cluster: { readonly id: string; readonly nodeId: string };
   readonly record: ClusterRecord | undefined;
 }
@@ -59,7 +59,7 @@ export function toSwarmInfo(context: SwarmContext, nodes: readonly Node[]): obje
     Error: '',
     RemoteManagers: managers.map(({ id, description }) => ({
       NodeID: id,
-      Addr: `${description.address}:${String(managerPort)}`,
+      Addr: `${description.address}:${String(managerApiPort)}`,
     })),
     Nodes: nodes.length,
     Managers: managers.length,

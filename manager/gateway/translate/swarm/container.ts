@@ -115,7 +115,7 @@ function toContext(pairs: readonly (string | undefined)[]): object {
   return Object.fromEntries(entries);
 }
 
-export function toHealthcheck(check: HealthcheckSpec): object {
+function toHealthcheck(check: HealthcheckSpec): object {
   const nanos = (ms: number | undefined): number | undefined =>
     ms === undefined ? undefined : Math.round(ms * nanosPerMs);
   return compact({

@@ -7,7 +7,7 @@ import { compact, objectFields } from './object.js';
 const machineNames: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' };
 
 /** Port of the managers. */
-export const managerPort = 7070;
+export const managerApiPort = 7070;
 
 export function toSwarmNode(node: Node, leaderId: string): object {
   const { spec, description, status } = node;
@@ -48,7 +48,7 @@ function managerStatus({ id, description, status }: Node, leaderId: string): obj
   return compact({
     Leader: id === leaderId,
     Reachability: status.state === 'down' ? 'unreachable' : 'reachable',
-    Addr: `${description.address}:${String(managerPort)}`,
+    Addr: `${description.address}:${String(managerApiPort)}`,
   });
 }
 

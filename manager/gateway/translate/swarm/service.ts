@@ -72,7 +72,7 @@ export function toServiceStatus({ spec, taskHash }: Service, tasks: readonly Tas
 export const serviceFilters = ['id', 'label', 'mode', 'name', 'runtime'];
 
 /** Word for the mode in filters. */
-export function modeName({ mode }: Service['spec']): string {
+function modeName({ mode }: Service['spec']): string {
   return mode.job === true ? `${mode.kind}-job` : mode.kind;
 }
 

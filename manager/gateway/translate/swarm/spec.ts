@@ -20,7 +20,7 @@ export function toSwarmSpec(spec: ServiceSpec, forceUpdate: number, names: Objec
     Name: name,
     Labels: withStack(project, labels),
     TaskTemplate: toTaskTemplate(task, { project, names, forceUpdate }),
-    Mode: toMode(mode),
+    Mode: toSwarmMode(mode),
     ...(update === undefined ? {} : { UpdateConfig: toUpdateConfig(update) }),
     ...(rollback === undefined ? {} : { RollbackConfig: toUpdateConfig(rollback) }),
     EndpointSpec: toEndpointSpec(spec),
@@ -31,7 +31,7 @@ export function toEndpointSpec({ endpointMode, task }: ServiceSpec): object {
   return { Mode: endpointMode, ...compact({ Ports: task.ports.map(toPort) }) };
 }
 
-export interface TemplateContext {
+interface TemplateContext {
   readonly project: string;
   readonly names: ObjectNames;
   readonly forceUpdate: number;
@@ -100,7 +100,7 @@ function toRestartPolicy({ condition, delayMs, maxAttempts, windowMs }: RestartP
   };
 }
 
-export function toMode(mode: ServiceMode): object {
+function toSwarmMode(mode: ServiceMode): object {
   if (mode.kind === 'global') return mode.job === true ? { GlobalJob: {} } : { Global: {} };
   if (mode.job !== true) return { Replicated: { Replicas: mode.replicas } };
   const { replicas, maxConcurrent = replicas } = mode;

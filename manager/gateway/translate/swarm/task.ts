@@ -1,5 +1,4 @@
 import type { Network } from '../../../common/model/network.js';
-import type { Node } from '../../../common/model/node.js';
 import type { Service } from '../../../common/model/service.js';
 import type { Task } from '../../../common/model/task.js';
 import type { StoreView } from '../../../store/store.js';
@@ -13,7 +12,7 @@ import { toTaskTemplate } from './spec.js';
 
 export type TaskNames = ObjectNames & Pick<StoreView, 'get'>;
 
-/** A task as the swarm mode API shows it. */
+/** A task as the swarm mode API shows it: clients expect the slots of a job to begin with 0. */
 export function toSwarmTask(task: Task, service: Service | undefined, names: TaskNames): object {
   const { project, spec, nodeId, slot } = task;
   const isGlobal = service?.spec.mode.kind === 'global';
@@ -23,7 +22,7 @@ export function toSwarmTask(task: Task, service: Service | undefined, names: Tas
     Labels: {},
     Spec: toTaskTemplate(spec, { project, names, forceUpdate: service?.forceUpdate ?? 0 }),
     ServiceID: task.serviceId,
-    ...(isGlobal ? {} : { Slot: slot }),
+    ...(isGlobal ? {} : { Slot: isJob ? slot - 1 : slot }),
     ...(nodeId === undefined ? {} : { NodeID: nodeId }),
     Status: toStatus(task),
     DesiredState: desiredOf(task, service),
@@ -101,25 +100,21 @@ export const taskFilters = [
   ...['_up-to-date', 'desired-state', 'id', 'label', 'name', 'node', 'runtime', 'service'],
 ];
 
-export interface ListedTask {
+interface ListedTask {
   readonly task: Task;
   readonly service: Service | undefined;
-  readonly node: Node | undefined;
 }
 
-export function matchesTask({ task, service, node }: ListedTask, filters: QueryFilters): boolean {
+/** `service` and `node` filters are ids. */
+export function matchesTask({ task, service }: ListedTask, filters: QueryFilters): boolean {
   const { id, project, spec } = task;
   const desired = desiredOf(task, service);
   const name = service === undefined ? '' : taskName(task, service);
   return (
     matchesFilter(filters, 'id', (value) => id.startsWith(value)) &&
     matchesFilter(filters, 'name', (value) => name.startsWith(value)) &&
-    matchesFilter(filters, 'service', (value) =>
-      [task.serviceId, service?.spec.name].includes(value),
-    ) &&
-    matchesFilter(filters, 'node', (value) =>
-      [node?.id, node?.spec.name, node?.description.hostname].includes(value),
-    ) &&
+    matchesFilter(filters, 'service', (value) => task.serviceId === value) &&
+    matchesFilter(filters, 'node', (value) => task.nodeId === value) &&
     matchesFilter(filters, 'desired-state', (value) => desired === value) &&
     matchesFilter(filters, 'runtime', (value) => value === 'container') &&
     matchesFilter(filters, '_up-to-date', () => task.taskHash === service?.taskHash) &&
@@ -128,6 +123,6 @@ export function matchesTask({ task, service, node }: ListedTask, filters: QueryF
 }
 
 /** `web.1`, or `web.NODE` for a global service. */
-export function taskName({ slot, nodeId }: Task, { spec }: Service): string {
+function taskName({ slot, nodeId }: Task, { spec }: Service): string {
   return `${spec.name}.${spec.mode.kind === 'global' ? (nodeId ?? '') : String(slot)}`;
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { aNode, aService, aTask } from '../../../../../fixtures/cluster/build.js';
+import { aService, aTask } from '../../../../../fixtures/cluster/build.js';
 import type { TaskNames } from '../../../../../manager/gateway/translate/swarm/task.js';
 import { matchesTask, toSwarmTask } from '../../../../../manager/gateway/translate/swarm/task.js';
 
@@ -26,11 +26,16 @@ test('a task of a global service has no slot', (t) => {
   t.like(shown, { NodeID: 'n1', DesiredState: 'running' });
 });
 
-test('the tasks of a job are wanted complete and have its iteration', (t) => {
+test('the tasks of a job are wanted complete, have its iteration and slots from 0', (t) => {
   const service = aService('load', { mode: { kind: 'replicated', replicas: 1, job: true } });
   const task = aTask(service, 1, { node: 'n1', state: 'complete' });
   t.like(toSwarmTask(task, service, names), {
-    ...{ DesiredState: 'complete', JobIteration: { Index: 1 }, Status: { State: 'complete' } },
+    ...{
+      Slot: 0,
+      DesiredState: 'complete',
+      JobIteration: { Index: 1 },
+      Status: { State: 'complete' },
+    },
   });
   t.like(toSwarmTask({ ...task, taskHash: 'old' }, service, names), { JobIteration: { Index: 0 } });
 });
@@ -38,10 +43,9 @@ test('the tasks of a job are wanted complete and have its iteration', (t) => {
 test('tasks are filtered by node, label, state and by being up to date', (t) => {
   const service = aService('web', { labels: { tier: 'front' } });
   const task = aTask(service, 1, { node: 'n1' });
-  const node = aNode('n1', { name: 'alpha' });
   const matches = (key: string, value: string, changed = task): boolean =>
-    matchesTask({ task: changed, service, node }, new Map([[key, [value]]]));
-  t.true(matches('node', 'alpha'));
+    matchesTask({ task: changed, service }, new Map([[key, [value]]]));
+  t.true(matches('node', 'n1'));
   t.true(matches('label', 'com.docker.stack.namespace=demo'));
   t.true(matches('label', 'tier=front'));
   t.false(matches('desired-state', 'shutdown'));
