@@ -49,6 +49,13 @@ async function failure(...argv: readonly string[]): Promise<string> {
   return stderr;
 }
 
+/** Waits until the logs of a service have a text. */
+async function logged(text: string, ...argv: readonly string[]): Promise<void> {
+  await until(`the logs have ${text}`, 30_000, async () =>
+    (await docker('service', 'logs', ...argv)).includes(text),
+  );
+}
+
 machineTest('a service is created, scaled, updated, rolled back and removed', async (t) => {
   await docker('network', 'create', '-d', 'overlay', 'front');
   const flags = [
@@ -74,6 +81,7 @@ machineTest('a service is created, scaled, updated, rolled back and removed', as
   );
   const placed = await docker('service', 'ps', 'api', '--format', '{{.Name}} {{.CurrentState}}');
   t.regex(placed, /^api\.1 Running .*\napi\.2 Running /u);
+  await logged('| at ', 'api');
   t.regex(await docker('service', 'logs', 'api'), /api\.[12]\.\w+@\S+ +\| at \S+\/[12]/u);
   const pretty = await docker('service', 'inspect', '--pretty', 'api');
   t.regex(pretty, /Name:\s+api\n[^]*Replicas:\s+2\n/u);
@@ -140,7 +148,7 @@ machineTest('secrets and configs are mounted and stay while in use', async (t) =
   const script = 'cat /run/secrets/key /conf; exec sleep 10000';
   const mounts = ['--secret', 'key', '--config', 'source=conf,target=/conf'];
   await docker('service', 'create', '-q', '--name', 'user', ...mounts, busybox, 'sh', '-c', script);
-  t.regex(await docker('service', 'logs', '--raw', 'user'), /hiddenshown/u);
+  await logged('hiddenshown', '--raw', 'user');
   t.regex(await failure('secret', 'rm', 'key'), /in use by the following service: user/u);
   await docker('service', 'rm', 'user');
   await docker('secret', 'rm', 'key');
@@ -191,7 +199,11 @@ secrets:
     /A=2/u,
   );
   await docker('stack', 'rm', 'shop');
-  await until('the stack is gone', 60_000, async () => (await docker('stack', 'ls', '-q')) === '');
+  await until(
+    'the stack is gone',
+    60_000,
+    async () => (await docker('stack', 'ls', '--format', '{{.Name}}')) === '',
+  );
   t.is(await docker('secret', 'ls', '-q'), '');
   await until('its network is gone', 60_000, async () => {
     const names = await docker(
@@ -222,5 +234,5 @@ machineTest('nodes are listed, labelled, paused and filtered', async (t) => {
   t.regex(await failure('swarm', 'init'), /already part of a swarm/u);
   t.regex(await failure('swarm', 'leave'), /shoal machine rm/u);
   t.regex(await docker('swarm', 'join-token', 'worker'), /shoal token create/u);
-  t.regex(await docker('swarm', 'unlock-key'), /no unlock key is set/u);
+  t.regex(await failure('swarm', 'unlock-key'), /no unlock key is set/u);
 });
