@@ -1,4 +1,5 @@
 import { hashOf } from '../common/base/canonical.js';
+import type { ContainerSpec } from '../common/model/container.js';
 import type { NewId } from '../common/base/random.js';
 import type { ServiceId } from '../common/model/ids.js';
 import { asPreviousSpec, isStable, withNewTasks, currentUpdate } from '../common/model/rollback.js';
@@ -75,9 +76,22 @@ function applySpec(context: ApplyContext, wanted: ServiceSpec, input: ApplyInput
     resumeUpdate(context, known, spec);
     return change('updated', 'update was paused');
   }
+  const stored = withPolicy(context, known, spec);
   // A held service is not started: its tasks stay as they are, running or stopped.
-  const cause = spec.held === true ? undefined : startUnchanged(context, known, spec);
+  const cause = spec.held === true ? undefined : startUnchanged(context, stored, spec);
   return cause === undefined ? change('unchanged', '') : change('started', cause);
+}
+
+/** The unchanged service, whose later tasks are confined as the policy says now. */
+function withPolicy({ tx }: ApplyContext, known: Service, spec: ServiceSpec): Service {
+  const { confinedTo: former = [], ...container } = known.spec.task.container;
+  const { confinedTo = [] } = spec.task.container;
+  if (hashOf(former) === hashOf(confinedTo)) return known;
+  const policy = confinedTo.length === 0 ? {} : { confinedTo };
+  const task = { ...known.spec.task, container: { ...container, ...policy } };
+  const service = { ...known, spec: { ...known.spec, task } };
+  tx?.put('services', service);
+  return service;
 }
 
 function changeService(
@@ -187,7 +201,7 @@ function specToApply(
   given: ServiceSpec,
   input: Pick<ProjectApply, 'keepReplicas' | 'renewVolumes'>,
 ): ServiceSpec {
-  const wanted = withPinnedTask(given, view);
+  const wanted = completeSpec(given, view);
   const spec = input.keepReplicas.includes(wanted.service) ? keepReplicas(wanted, known) : wanted;
   const before = known?.spec.task.container.volumesRenewedAt;
   const isRenewed = known !== undefined && input.renewVolumes.includes(wanted.service);
@@ -197,11 +211,19 @@ function specToApply(
   return { ...spec, task: { ...spec.task, container } };
 }
 
-/** The spec with the digest that its image is pinned to in the cluster. */
-export function withPinnedTask(spec: ServiceSpec, view: StoreView): ServiceSpec {
-  const { container } = spec.task;
-  const record = view.get('images', imageKey(container.image));
-  return { ...spec, task: { ...spec.task, container: withPinnedImage(container, record) } };
+/**
+ * The spec with what the cluster adds: the digest that its image is pinned to, and the folders that
+ * the policy of its project allows. What a client has put there is dropped.
+ */
+export function completeSpec(spec: ServiceSpec, view: StoreView): ServiceSpec {
+  const { confinedTo: _given, ...given } = spec.task.container;
+  const record = view.get('images', imageKey(given.image));
+  const folders = view.get('projects', spec.project)?.policy?.bindPaths ?? [];
+  const container = {
+    ...withPinnedImage<ContainerSpec>(given, record),
+    ...(folders.length === 0 ? {} : { confinedTo: folders }),
+  };
+  return { ...spec, task: { ...spec.task, container } };
 }
 
 function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpec {
@@ -218,13 +240,14 @@ function shouldRunAgain({ spec }: Service): (task: Task) => boolean {
 
 /**
  * Lists the fields that differ. `halted` and `held` are ignored: they start or stop, not update. So
- * is `volumesRenewedAt`, which only `--renew-anon-volumes` changes.
+ * is `volumesRenewedAt`, which only `--renew-anon-volumes` changes, and `confinedTo`, which is stored
+ * for later tasks.
  */
 function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
   const parts = (spec: ServiceSpec): Readonly<Record<string, unknown>> => {
     const { halted: _halted, held: _held, configHash: _configHash, task, ...rest } = spec;
     const { container, ...taskFields } = task;
-    const { volumesRenewedAt: _renewedAt, ...containerFields } = container;
+    const { volumesRenewedAt: _renewedAt, confinedTo: _policy, ...containerFields } = container;
     return { ...rest, ...taskFields, ...containerFields };
   };
   const [old, now] = [parts(known), parts(wanted)];

@@ -197,3 +197,23 @@ machineTest(
     await waitFor('the container to go', async () => (await containers()).length === 0);
   },
 );
+
+machineTest('a container that can write to a folder excludes bind mounts below it', async (t) => {
+  const { manager, machine } = await workerMachine(t, lab);
+  await machine.output(['mkdir', '-p', '/srv/shop/real']);
+  const bound = (service: string, source: string) =>
+    harnessTask(service, {
+      service,
+      container: {
+        ...{ ...never, confinedTo: ['/srv/shop'] },
+        mounts: [{ type: 'bind', source, target: '/data', readOnly: false, createHostPath: true }],
+      },
+    });
+  manager.assign({ tasks: [bound('writer', '/srv/shop')] });
+  await manager.running('writer');
+  manager.assign({ tasks: [bound('nested', '/srv/shop/real'), bound('twin', '/srv/shop')] });
+  const { state, error } = await manager.ended('nested');
+  t.is(state, 'rejected');
+  t.regex(error ?? '', /demo-writer-1 can write to \/srv\/shop above it/u);
+  await manager.running('twin');
+});

@@ -28,6 +28,11 @@ export interface ContainerSpec {
   readonly templated?: true;
   readonly healthcheck?: HealthcheckSpec;
   readonly mounts: readonly MountSpec[];
+  /**
+   * Folders of machines that the policy of the project allows: mounts of what is in them must not
+   * lead out of them. Set by the manager.
+   */
+  readonly confinedTo?: readonly string[];
   /** Restart policy of the engine; `no` if the orchestrator restarts by `TaskSpec.restart`. */
   readonly engineRestart: EngineRestart;
   readonly networkMode: NetworkMode;

@@ -122,6 +122,7 @@ const container = object<ContainerSpec>({
   templated: optional(oneOf(true)),
   healthcheck: optional(healthcheck),
   mounts: array(mount),
+  confinedTo: optional(strings),
   engineRestart,
   networkMode,
   ipcService: optional(string),

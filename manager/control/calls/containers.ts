@@ -10,7 +10,7 @@ import { serviceSpec } from '../../common/protocol/object-decoders.js';
 import { engineRestart, resources, volumeSpec } from '../../common/protocol/spec-decoders.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { createVolume } from '../apply-project.js';
-import { addService, withPinnedTask } from '../apply-service.js';
+import { addService, completeSpec } from '../apply-service.js';
 import { Args } from '../args.js';
 import { releaseService } from '../release.js';
 import { checkServiceRights, checkVolumeRights } from '../check-deployment.js';
@@ -61,7 +61,7 @@ function create(
     if (known === undefined) createVolume(tx, newId, volume);
   }
   const id = newId() as ServiceId;
-  addService(tx, id, withPinnedTask(spec, tx));
+  addService(tx, id, completeSpec(spec, tx));
   return id;
 }
 

@@ -7,9 +7,15 @@ interface CacheEntry {
   readonly ttls: readonly number[];
   readonly storedAtMs: number;
   readonly expiresAtMs: number;
+  /** Memory of the entry with its key, about. */
+  readonly bytes: number;
 }
 
 const maxEntries = 4_096;
+/** An answer over TCP has up to 64 KiB, and whoever owns a zone chooses its size. */
+const maxBytes = 8 * 1024 * 1024;
+/** Memory of an entry besides its texts and lists, about. */
+const entryBytes = 512;
 /**
  * Upper bound on upstream TTLs, so that a changed external record is picked up within this time.
  */
@@ -22,6 +28,19 @@ const maxNegativeTtlSeconds = 5;
  */
 export function cacheHandler(clock: Pick<Clock, 'elapsed'>): DnsHandler {
   const entries = new Map<string, CacheEntry>();
+  let bytes = 0;
+  const remove = (key: string): void => {
+    bytes -= entries.get(key)?.bytes ?? 0;
+    entries.delete(key);
+  };
+  /** Evicts the oldest entries first: a Map iterates in insertion order. */
+  const evict = (): void => {
+    if (entries.size <= maxEntries && bytes <= maxBytes) return;
+    for (const key of entries.keys()) {
+      if (entries.size <= maxEntries / 2 && bytes <= maxBytes / 2) return;
+      remove(key);
+    }
+  };
   const pendingQueries = new Map<string, Promise<Buffer>>();
   return async (query, next) => {
     const key = keyOf(query);
@@ -33,10 +52,13 @@ export function cacheHandler(clock: Pick<Clock, 'elapsed'>): DnsHandler {
     const answer = next();
     pendingQueries.set(key, answer);
     try {
-      const entry = toEntry(await answer, clock.elapsed());
-      entries.delete(key);
-      if (entry) entries.set(key, entry);
-      if (entries.size > maxEntries) evict(entries);
+      const entry = toEntry(await answer, key, clock.elapsed());
+      remove(key);
+      if (entry) {
+        entries.set(key, entry);
+        bytes += entry.bytes;
+      }
+      evict();
     } finally {
       pendingQueries.delete(key);
     }
@@ -53,7 +75,7 @@ function keyOf({ message, name, question, upstreams, transport }: Query): string
   return `${transport} ${upstreams.join()} ${String((message[3] ?? 0) & 0x10)} ${name} ${suffix}`;
 }
 
-function toEntry(answer: Buffer, now: number): CacheEntry | undefined {
+function toEntry(answer: Buffer, key: string, now: number): CacheEntry | undefined {
   const code = rcodeOf(answer);
   if (isTruncated(answer) || (code !== rcode.noError && code !== rcode.nameError)) return undefined;
   const ttls = ttlOffsets(answer);
@@ -64,7 +86,13 @@ function toEntry(answer: Buffer, now: number): CacheEntry | undefined {
     ...ttls.map((at) => answer.readUInt32BE(at)),
   );
   if (seconds <= 0) return undefined;
-  return { answer, ttls, storedAtMs: now, expiresAtMs: now + seconds * 1_000 };
+  // A copy, as the answer may be a small part of what was read from a connection.
+  const own = Buffer.allocUnsafeSlow(answer.length);
+  answer.copy(own);
+  return {
+    ...{ answer: own, ttls, storedAtMs: now, expiresAtMs: now + seconds * 1_000 },
+    bytes: own.length + 8 * ttls.length + 2 * key.length + entryBytes,
+  };
 }
 
 function serve(hit: CacheEntry, { message, question }: Query, now: number): Buffer {
@@ -74,12 +102,4 @@ function serve(hit: CacheEntry, { message, question }: Query, now: number): Buff
     answer.writeUInt32BE(Math.max(0, hit.answer.readUInt32BE(at) - age), at);
   answer[2] = ((hit.answer[2] ?? 0) & 0xfe) | ((message[2] ?? 0) & 0x01);
   return answer.length >= headerBytes ? answer : hit.answer;
-}
-
-/** Evicts the oldest entries first: a Map iterates in insertion order. */
-function evict(entries: Map<string, CacheEntry>): void {
-  for (const key of entries.keys()) {
-    if (entries.size <= maxEntries / 2) return;
-    entries.delete(key);
-  }
 }

@@ -3,7 +3,7 @@ import { aNode, aServiceSpec } from '../../../fixtures/cluster/build.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { ImageId, NodeId } from '../../../manager/common/model/ids.js';
 import type { WorkerCalls } from '../../../manager/common/protocol/worker-calls.js';
-import { withPinnedTask } from '../../../manager/control/apply-service.js';
+import { completeSpec } from '../../../manager/control/apply-service.js';
 import { pinImage } from '../../../manager/control/pin-image.js';
 import { recordDeployed, recordImage, recordPull } from '../../../manager/control/record-image.js';
 import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
@@ -59,7 +59,7 @@ async function cluster() {
   const specDigest = (pullPolicy: 'missing' | 'never' = 'missing') => {
     const container = { image: 'app:1', pullPolicy, imageDigest: 'sha256:forged' };
     const spec = aServiceSpec('web', { task: { container } });
-    return withPinnedTask(spec, store.view).task.container.imageDigest;
+    return completeSpec(spec, store.view).task.container.imageDigest;
   };
   return { context, state, recorded, pin, specDigest };
 }

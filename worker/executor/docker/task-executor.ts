@@ -27,6 +27,7 @@ import {
   stopContainer,
 } from './containers.js';
 import { toCreateRequest } from './create-options.js';
+import { MountConfinement } from './mount-confinement.js';
 import { needsUserDatabase, resolveOwner, type FileOwner } from './file-owner.js';
 import { readSmallFile } from './file-streams.js';
 import type { TaskFiles } from './files.js';
@@ -55,9 +56,11 @@ export interface TaskExecutorDependencies {
 /** The containers of tasks on the machine's Docker Engine. */
 export class DockerTaskExecutor implements TaskExecutor {
   readonly #parts: TaskExecutorDependencies;
+  readonly #confinement: MountConfinement;
 
   constructor(parts: TaskExecutorDependencies) {
     this.#parts = parts;
+    this.#confinement = new MountConfinement(parts.client);
   }
 
   async prepare(
@@ -89,18 +92,27 @@ export class DockerTaskExecutor implements TaskExecutor {
       signal,
     );
     const borrowed = [...inherited.anonymous, ...reused];
-    const request = toCreateRequest({
+    const own = {
       task: withMounts(task, mounts),
-      labels: containerLabels(task, owner, image.id, borrowed),
       inheritedMounts: inherited.mounts,
       attachments: inputs.networks,
       files: await files.plan(task, inputs, task.id),
       ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
       imageReference: image.reference,
       apiMinor: client.apiMinor,
-    });
+    };
+    const confined = {
+      confinedTo: container.confinedTo ?? [],
+      ...{ mounts, inherited: inherited.mounts },
+      hasVolumeOptions: inputs.volumes.some(({ driverOpts }) => driverOpts.device !== undefined),
+      labels: containerLabels(task, owner, image.id, borrowed),
+    };
     try {
-      const id = await createContainer(client, watch, request, signal);
+      const id = await this.#confinement.run(
+        confined,
+        (labels) => createContainer(client, watch, toCreateRequest({ ...own, labels }), signal),
+        signal,
+      );
       watch.noteCreated({
         ...createdContainer(id, task, inputs, image),
         ...(borrowed.length === 0 ? {} : { inheritedVolumes: borrowed }),

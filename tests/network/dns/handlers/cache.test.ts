@@ -158,3 +158,17 @@ test('a full cache keeps every entry until one more comes', async (t) => {
   await it.ask('n0');
   t.is(it.asked(), 4_096);
 });
+
+test('large answers fill the cache by their size: names of a hostile zone do not fill the memory', async (t) => {
+  const data = Array.from({ length: 240 }, () => 'x'.repeat(250));
+  const it = cache({ answers: [{ type: 'TXT', name: 'example.org', ttl: 20, data }] });
+  for (let index = 0; index < 300; index += 1) await it.ask(`n${index}`);
+  const isKept = async (index: number): Promise<boolean> => {
+    const before = it.asked();
+    await it.ask(`n${index}`);
+    return it.asked() === before;
+  };
+  t.true(await isKept(299));
+  t.false(await isKept(150));
+  t.false(await isKept(0));
+});
