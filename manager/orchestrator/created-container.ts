@@ -1,5 +1,6 @@
 import { clientSlot } from '../common/model/compose/compose-container.js';
 import { currentTask, isNodeLost, isShuttingDown, isWanted } from '../store/slots.js';
+import { movesOnNodeFailure } from '../common/model/swarm-expression.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import { createTask, retireTask, startWhenGateOpens } from './plan-slot.js';
@@ -11,8 +12,8 @@ import type { TaskChange } from './task-change.js';
 
 /**
  * Decides about a container that a client created through the Docker API: it is placed once and
- * stays on its node, whatever becomes of it there. Only its client starts it again, in the same
- * container.
+ * stays on its node, whatever becomes of it there, unless its client wants it to move when the node
+ * is lost. Only its client starts it again, in the same container.
  */
 export function reconcileCreated(snapshot: ServiceSnapshot): readonly TaskChange[] {
   const { spec } = snapshot.service;
@@ -34,6 +35,13 @@ function hasEnded([newest]: readonly Task[]): boolean {
   return newest !== undefined && isTerminal(newest.status.state);
 }
 
+/** Whether the container is to leave its lost node, as its client has asked for. */
+function mustMove(task: Task, snapshot: ServiceSnapshot): boolean {
+  const { labels } = snapshot.service.spec.task.container;
+  if (task.nodeId === undefined || !movesOnNodeFailure(labels)) return false;
+  return !hasEnded([task]) && isNodeLost(nodeOf(task, snapshot));
+}
+
 function halt(tasks: readonly Task[]): readonly TaskChange[] {
   return tasks
     .filter((task) => isWanted(task) && !isTerminal(task.status.state))
@@ -43,6 +51,11 @@ function halt(tasks: readonly Task[]): readonly TaskChange[] {
 function run(tasks: readonly Task[], snapshot: ServiceSnapshot): readonly TaskChange[] {
   const current = currentTask(tasks);
   if (current !== undefined) {
+    if (mustMove(current, snapshot)) {
+      const cause = 'its node is down';
+      const slot: WantedSlot = { slot: clientSlot(snapshot.service.spec), mayFill: true };
+      return [retireTask(current, cause), createTask(slot, snapshot, { cause })];
+    }
     return isTerminal(current.status.state) ? [] : startWhenGateOpens(current, snapshot);
   }
   const [last] = tasks;

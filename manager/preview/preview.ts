@@ -203,6 +203,7 @@ class Simulation {
     const decisions = decide({
       ...{ nodes: tx.list('nodes'), placement: tx.placement },
       volumeByName: (name) => tx.volumeByName(name),
+      tasksOfNode: (id) => tx.tasksOfNode(id),
       ...{ now: tx.now, strategy, seed: tx.index },
     });
     let changed = false;

@@ -134,11 +134,19 @@ function placeGroup(tasks: readonly Task[], run: DecisionContext): readonly Deci
         ...rest.map((each) => postpone(each, explainBlocked(each, reason, run.set))),
       ];
     }
-    const round = placeRound(rest, preferVolumeNode(result.demand, run.set), run);
+    const demand = withoutUnmetWishes(preferVolumeNode(result.demand, run.set), run);
+    const round = placeRound(rest, demand, run);
     decisions.push(...round);
     rest = rest.slice(round.length);
   }
   return decisions;
+}
+
+/** Drops all soft expressions, as classic Swarm does, if no node satisfies every expression. */
+function withoutUnmetWishes(demand: Demand, { pipeline }: DecisionContext): Demand {
+  const hard = demand.expressions.filter(({ isSoft }) => !isSoft);
+  if (hard.length === demand.expressions.length) return demand;
+  return pipeline.filter(demand).fitting.length > 0 ? demand : { ...demand, expressions: hard };
 }
 
 function placeRound(

@@ -12,7 +12,10 @@ import {
   podLinksOf,
 } from '../common/model/pod.js';
 import { isTerminal } from '../common/model/task-state.js';
+import type { SwarmExpression } from '../common/model/swarm-expression.js';
+import { expressionsOf } from '../common/model/swarm-expression.js';
 import type { Task } from '../common/model/task.js';
+import type { TasksOnNode } from './filters/swarm-expressions.js';
 import type { NodeSet } from './node-set.js';
 
 /** Requirements of a group of equal tasks on a node, computed once per group. */
@@ -20,6 +23,9 @@ export interface Demand {
   /** Any task of the group; the others differ only in slot and id. */
   readonly task: Task;
   readonly constraints: readonly Constraint[];
+  /** Expressions of classic Swarm, of a client's container. */
+  readonly expressions: readonly SwarmExpression[];
+  readonly tasksOnNode: TasksOnNode;
   readonly platform: Platform | undefined;
   /** Nodes the task is restricted to, with the cause; undefined allows all nodes. */
   readonly bound: Bound | undefined;
@@ -54,8 +60,11 @@ function demandAlone(
   { leaders, depth }: { readonly leaders: readonly Bound[]; readonly depth: number },
 ): DemandResult {
   let constraints;
+  let expressions;
   try {
     constraints = task.spec.placement.constraints.map(parseConstraint);
+    const { origin, labels } = task.spec.container;
+    expressions = origin === undefined ? [] : expressionsOf(labels);
   } catch (error) {
     return { kind: 'blocked', reason: messageOf(error) };
   }
@@ -81,7 +90,7 @@ function demandAlone(
     kind: 'demand',
     demand: {
       task,
-      constraints,
+      ...{ constraints, expressions, tasksOnNode: (id: NodeId) => set.tasksOn(id) },
       platform: platform === undefined ? undefined : parsePlatform(platform),
       bound,
       unpinned,

@@ -13,6 +13,7 @@ export interface SchedulerInput {
   readonly tasks?: readonly Task[];
   readonly placement: PlacementView;
   readonly volumeByName: (name: string) => Volume | undefined;
+  readonly tasksOfNode: (id: Node['id']) => readonly Task[];
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly strategy: Strategy;

@@ -21,15 +21,18 @@ export class NodeSet {
   readonly #cache: CandidateCache;
   readonly #placement: PlacementView;
   readonly #volumeByName: SchedulerInput['volumeByName'];
+  readonly #tasksOfNode: SchedulerInput['tasksOfNode'];
   /** Volumes that this decision has bound to further nodes. */
   readonly #pinned = new Map<string, Volume>();
   /** Tasks that this decision has placed. */
   readonly #placed = new Map<TaskId, NodeId>();
+  readonly #placedTasks = new Set<Task>();
   /** Maps of candidates with placements; those of the others belong to the store. */
   readonly #changed = new Map<Candidate, OwnMaps>();
 
   constructor(input: SchedulerInput) {
     const { nodes, placement, volumeByName, now, candidates = new CandidateCache() } = input;
+    this.#tasksOfNode = input.tasksOfNode;
     this.#placement = placement;
     this.#volumeByName = volumeByName;
     this.#cache = candidates;
@@ -47,6 +50,12 @@ export class NodeSet {
 
   volume(name: string): Volume | undefined {
     return this.#pinned.get(name) ?? this.#volumeByName(name);
+  }
+
+  /** Tasks of a node with those that this decision has placed on it. */
+  tasksOn(id: NodeId): readonly Task[] {
+    const placed = [...this.#placedTasks].filter((task) => this.#placed.get(task.id) === id);
+    return [...this.#tasksOfNode(id), ...placed];
   }
 
   /** Binds the volume to a further node. */
@@ -143,6 +152,7 @@ export class NodeSet {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     const own = this.#ownMaps(candidate);
     this.#placed.set(task.id, candidate.node.id);
+    this.#placedTasks.add(task);
     candidate.freeNanoCpus -= nanoCpus;
     candidate.freeMemoryBytes -= memoryBytes;
     candidate.tasks += 1;

@@ -136,6 +136,7 @@ export class Scheduler {
       nodes: tx.list('nodes'),
       placement: tx.placement,
       volumeByName: (name) => tx.volumeByName(name),
+      tasksOfNode: (id) => tx.tasksOfNode(id),
       now: tx.now,
       strategy,
       seed: seed + tx.index,

@@ -193,6 +193,7 @@ async function measureStart(candidate: Candidate): Promise<void> {
       nodes: tx.list('nodes'),
       placement: tx.placement,
       volumeByName: () => undefined,
+      tasksOfNode: () => [],
       now: 0,
       strategy: 'spread',
       seed: 1,

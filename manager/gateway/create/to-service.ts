@@ -9,6 +9,7 @@ import type {
 import type { JsonObject } from '../../common/model/meta.js';
 import type { VolumeSpec } from '../../common/model/network.js';
 import type { Resources, ServiceSpec } from '../../common/model/service.js';
+import { extractExpressions } from '../../common/model/swarm-expression.js';
 import type { StoreView } from '../../store/store.js';
 import { findContainer } from '../find-container.js';
 import type { CreateBody, HealthcheckBody, HostConfigBody } from './create-body.js';
@@ -44,6 +45,7 @@ export function toService(
   { body, name, platform, anonymous }: ContainerRequest,
   view: StoreView,
 ): CreatePlan {
+  const { env, labels } = extractExpressions(body.Env ?? [], body.Labels ?? {});
   const host = body.HostConfig ?? {};
   const nodes = new Set<string>();
   const resolve = (reference: string): string => {
@@ -68,7 +70,7 @@ export function toService(
       configHash: place?.configHash ?? hashOf(body).slice(0, 32),
       task: {
         container: {
-          ...containerOf(body, host),
+          ...containerOf({ ...body, Env: env, Labels: labels }, host),
           ...{ containerName: name, mounts, networkMode: networks.mode },
           ...(platform === undefined ? {} : { platform }),
           hostConfig: { ...body.hostConfig, ...ties },

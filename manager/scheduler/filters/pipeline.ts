@@ -12,6 +12,7 @@ import { portsFilter } from './ports.js';
 import { readyFilter } from './ready.js';
 import { RefusalCount } from './refusal-count.js';
 import { resourcesFilter } from './resources.js';
+import { containerSlotsFilter, swarmExpressionsFilter } from './swarm-expressions.js';
 
 /**
  * Filters not affected by placements: evaluated once for all demands with the same requirements.
@@ -27,6 +28,8 @@ const dynamicFilters: readonly NodeFilter[] = [
   portsFilter,
   maxReplicasFilter,
   podFilter,
+  swarmExpressionsFilter,
+  containerSlotsFilter,
 ];
 
 /**

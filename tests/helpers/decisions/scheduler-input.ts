@@ -23,5 +23,8 @@ export function placementOf(tasks: readonly Task[]): PlacementIndex {
 export function inputOf({ tasks, volumes, ...rest }: SchedulerSnapshot): SchedulerInput {
   const placement = placementOf(tasks);
   const byName = new Map(volumes.map((volume) => [volume.spec.name, volume]));
-  return { ...rest, placement, volumeByName: (name) => byName.get(name) };
+  return {
+    ...{ ...rest, placement, volumeByName: (name) => byName.get(name) },
+    tasksOfNode: (id) => tasks.filter(({ nodeId }) => nodeId === id),
+  };
 }

@@ -90,3 +90,18 @@ test('a removal stops the container first', (t) => {
   const running = aTask(service, 1, { node: 'node-1' });
   t.is(decide(service, [running]), 'slot 1: web.1 to remove: the service is removed');
 });
+
+test('a container with the policy on-node-failure leaves a lost node, if it has not ended', (t) => {
+  const { spec, ...rest } = aCreated();
+  const labels = { 'com.docker.swarm.reschedule-policies': '["on-node-failure"]' };
+  const container = { ...spec.task.container, labels };
+  const service = { ...rest, spec: { ...spec, task: { ...spec.task, container } } };
+  const down = { nodes: [aNode('node-1', { state: 'down' })] };
+  const task = aTask(service, 1, { node: 'node-1' });
+  t.is(decide(service, [task]), '');
+  t.is(
+    decide(service, [task], down),
+    'slot 1: web.1 to shutdown: its node is down\nslot 1: new task, running: its node is down',
+  );
+  t.is(decide(service, [ended(service)], down), '');
+});

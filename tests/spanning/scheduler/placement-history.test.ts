@@ -87,7 +87,12 @@ test('a decision after any history of changes equals the decision from all tasks
       (history, undone, strategy) => {
         const { placement, tasks } = played(history, Math.min(undone, history.length));
         const common = { nodes, now: 400_000, strategy, seed: 3 } as const;
-        const input: SchedulerInput = { ...common, placement, volumeByName: () => undefined };
+        const input: SchedulerInput = {
+          ...common,
+          placement,
+          volumeByName: () => undefined,
+          tasksOfNode: () => [],
+        };
         t.deepEqual(decide(input), decide(inputOf({ ...common, tasks, volumes: [] })));
       },
     ),
@@ -100,8 +105,16 @@ test('a decision leaves the facts about tasks as they were', (t) => {
     fc.property(histories, (history) => {
       const { placement, tasks } = played(history, 0);
       const input = { nodes, now: 0, strategy: 'spread', seed: 1 } as const;
-      const first = decide({ ...input, placement, volumeByName: () => undefined });
-      t.deepEqual(decide({ ...input, placement, volumeByName: () => undefined }), first);
+      const first = decide({
+        ...input,
+        placement,
+        volumeByName: () => undefined,
+        tasksOfNode: () => [],
+      });
+      t.deepEqual(
+        decide({ ...input, placement, volumeByName: () => undefined, tasksOfNode: () => [] }),
+        first,
+      );
       t.deepEqual(decide(inputOf({ ...input, tasks, volumes: [] })), first);
     }),
     { numRuns: 100 },

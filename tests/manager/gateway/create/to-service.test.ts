@@ -157,3 +157,9 @@ test('restart policies are checked as the engine does', (t) => {
     message: /AutoRemove/u,
   });
 });
+
+test('the variables of classic Swarm are labels, not variables', (t) => {
+  const { container } = plan({ Env: ['A=b', 'constraint:node==n1'], Labels: { x: 'y' } }).spec.task;
+  t.deepEqual(container.env, { A: 'b' });
+  t.deepEqual(container.labels, { x: 'y', 'com.docker.swarm.constraints': '["node==n1"]' });
+});
