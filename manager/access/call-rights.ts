@@ -65,6 +65,7 @@ const deployingRights = {
   'container.create': deployCluster,
   'container.discard': deployCluster,
   'container.remove': deployCluster,
+  'container.release': deployCluster,
   'container.rename': deployCluster,
   'container.connect': deployCluster,
   'container.disconnect': deployCluster,

@@ -14,13 +14,14 @@ import { addService } from './apply-service.js';
 
 /**
  * Hands a service of `shoal up` over to docker compose, which is about to create another container
- * for it: each slot becomes a container in the client's hands and keeps running. Throws `conflict`
+ * for it, or to a client that stops one of its containers: each slot becomes a container in the client's hands and keeps running. Throws `conflict`
  * if only the cluster can do what the service asks for.
  */
 export function releaseService(
   tx: Transaction,
   newId: NewId,
   { project, service: key }: Pick<ServiceSpec, 'project' | 'service'>,
+  client = 'docker compose',
 ): void {
   const service = tx
     .servicesOfProject(project)
@@ -30,7 +31,7 @@ export function releaseService(
   if (obstacle !== undefined) {
     throw new AppError(
       'conflict',
-      `service ${key}: "shoal up" created it and docker compose cannot take it over: ${obstacle}; use "shoal up"`,
+      `service ${key}: "shoal up" created it and ${client} cannot take it over: ${obstacle}; use "shoal up"`,
     );
   }
   for (const tasks of tasksBySlot(tx.tasksOfService(service.id)).values()) {

@@ -94,6 +94,7 @@ const callEffects: Readonly<Record<ControlCallName, CallEffect>> = {
   'container.create': 'acts',
   'container.discard': 'sets',
   'container.remove': 'sets',
+  'container.release': 'sets',
   'container.rename': 'sets',
   'container.connect': 'acts',
   'container.disconnect': 'acts',

@@ -179,6 +179,7 @@ export const controlResults: ControlResults = {
   'container.create': nonEmptyString,
   'container.discard': nothing,
   'container.remove': nothing,
+  'container.release': nothing,
   'container.rename': nothing,
   'container.connect': nothing,
   'container.disconnect': nothing,

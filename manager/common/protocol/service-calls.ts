@@ -135,6 +135,12 @@ export interface ServiceCallMap {
     args: { readonly taskId: string; readonly force: boolean };
     result: null;
   };
+  /**
+   * Puts the containers of a task's service in the hands of the client, as `docker compose up` does.
+   * Does nothing for a client's container. Throws `conflict` if only the cluster can do what the
+   * service asks for.
+   */
+  'container.release': { args: { readonly taskId: string }; result: null };
   /** Records the new name of a client's container. Throws `conflict` if it is taken. */
   'container.rename': { args: { readonly taskId: string; readonly name: string }; result: null };
   /**

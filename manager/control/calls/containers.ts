@@ -83,6 +83,17 @@ function remove(tx: Transaction, taskId: string, force: boolean): void {
   }
   const now = findTask(tx, taskId);
   if (now.desired !== 'remove') tx.put('tasks', { ...now, desired: 'remove' });
+  if (service?.spec.halted === true && !hasOtherContainers(tx, now)) removeService(tx, service);
+}
+
+/**
+ * Whether a stopped service has another container. Without one it is as gone as its containers:
+ * this is how `docker compose down` ends.
+ */
+function hasOtherContainers(tx: StoreView, { id, serviceId }: Task): boolean {
+  return tx
+    .tasksOfService(serviceId)
+    .some((other) => other.id !== id && other.desired !== 'remove' && holdsName(other));
 }
 
 function removeService(tx: Transaction, service: Service): void {
@@ -146,6 +157,7 @@ export const containerCalls: Pick<
   | 'container.create'
   | 'container.discard'
   | 'container.remove'
+  | 'container.release'
   | 'container.rename'
   | 'container.update'
 > = {
@@ -170,6 +182,14 @@ export const containerCalls: Pick<
     const args = new Args('container.remove', value);
     await store.update('control', (tx) => {
       remove(tx, args.text('taskId'), args.flag('force'));
+    });
+    return null;
+  },
+  'container.release': async ({ store, newId }, value) => {
+    const args = new Args('container.release', value);
+    await store.update('control', (tx) => {
+      const task = findTask(tx, args.text('taskId'));
+      if (task.spec.container.origin === undefined) releaseService(tx, newId, task, 'a client');
     });
     return null;
   },

@@ -12,6 +12,7 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer, newestTask, requireRunning } from '../find-container.js';
 import { countParameter } from '../query.js';
 import { waitUntil } from '../../store/wait-until.js';
+import type { StoreView } from '../../store/store.js';
 import { failureOf } from '../task-failure.js';
 import { waitForState } from '../wait-for-state.js';
 import { requireNode, requireUp } from './remove.js';
@@ -116,9 +117,7 @@ function serviceOf({ store }: GatewayContext, { task }: PlacedContainer, verb: s
   if (service === undefined || service.removing) {
     throw new AppError('conflict', `container ${name}: its service is being removed`);
   }
-  const siblings = store.view
-    .tasksOfService(service.id)
-    .filter((other) => other.slot !== task.slot && isWanted(other));
+  const siblings = siblingsOf(store.view, { task });
   if (siblings.length === 0) return service;
   throw new AppError(
     'conflict',
@@ -126,12 +125,34 @@ function serviceOf({ store }: GatewayContext, { task }: PlacedContainer, verb: s
   );
 }
 
+/** Wanted tasks of the other slots of the container's service. */
+function siblingsOf(view: StoreView, { task }: Pick<PlacedContainer, 'task'>): readonly Task[] {
+  return view
+    .tasksOfService(task.serviceId)
+    .filter((other) => other.slot !== task.slot && isWanted(other));
+}
+
+/**
+ * Puts one of several containers of a service in its client's hands, with the others: the cluster
+ * would replace a stopped one.
+ */
+async function releaseSibling(
+  context: GatewayContext,
+  request: ApiRequest,
+  item: PlacedContainer,
+): Promise<PlacedContainer> {
+  if (isOwn(item) || siblingsOf(context.store.view, item).length === 0) return item;
+  await context.control('container.release', { taskId: item.task.id }, request);
+  return findContainer(context.store.view, item.containerId);
+}
+
 const stop: RouteHandler = async (context, request, reference = '') => {
   const { store } = context;
-  const item = findContainer(store.view, reference);
+  const found = findContainer(store.view, reference);
+  if (isTerminal(found.task.status.state)) return notModified;
+  requireNode(found, 'stop');
+  const item = await releaseSibling(context, request, found);
   const { task } = item;
-  if (isTerminal(task.status.state)) return notModified;
-  requireNode(item, 'stop');
   if (isOwn(item) && task.status.state !== 'running') return notModified;
   serviceOf(context, item, 'stop');
   const grace = graceOf(request);

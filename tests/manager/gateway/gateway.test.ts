@@ -200,11 +200,27 @@ test('a failed connection upgrade returns the error', async (t) => {
   await t.throwsAsync(api.upgrade('/swarm/leave', {}), { message: /501 .*shoal machine rm/ });
 });
 
-test('stopping one of several containers of a service is rejected', async (t) => {
-  const { api } = await scene(t);
-  const { status, body } = await api.request('POST', '/containers/demo-web-1/stop');
-  t.is(status, 409);
-  t.regex(message(body), /one of 2 containers of service web; use "shoal stop web"/);
+test('docker compose down leaves nothing of a project of shoal up', async (t) => {
+  const { api, manager, workers } = await scene(t);
+  const services = async (): Promise<readonly string[]> =>
+    (await manager.call('service.list', {})).map(({ spec }) => spec.name).sort();
+  const tasks = await manager.call('task.list', {});
+  for (const worker of workers) worker.reportsAssigned = false;
+  const stopped = tasks.map(async ({ id, containerName, status: { containerId = '' } }) => {
+    const holder = workers.find(({ held }) => held.tasks.has(id));
+    const stopping = api.request('POST', `/containers/${containerName}/stop?t=1`);
+    await until('it is told', 60_000, () => holder?.held.tasks.get(id)?.desired === 'shutdown');
+    holder?.report(id, aStatus('shutdown', { containerId, exitCode: 0 }));
+    t.is((await stopping).status, 204);
+    return containerName;
+  });
+  const containers = await Promise.all(stopped);
+  // One of several containers is in the hands of the client, with the others.
+  t.deepEqual(await services(), ['demo_demo-web-1', 'demo_demo-web-2', 'demo_redis']);
+  for (const name of containers) {
+    t.is((await api.request('DELETE', `/containers/${name}`)).status, 204);
+  }
+  t.deepEqual(await services(), []);
 });
 
 test('the only container of a service can be stopped and started', async (t) => {
