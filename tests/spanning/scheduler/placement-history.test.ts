@@ -143,7 +143,12 @@ test('a decision with candidates kept from earlier ones equals one that reads al
             else tasks.set(task.id, task);
           }
           if (drain !== undefined) present = withDrained(drain);
-          const input = { nodes: present, placement, volumeByName: () => undefined };
+          const input = {
+            nodes: present,
+            placement,
+            volumeByName: () => undefined,
+            tasksOfNode: () => [],
+          };
           // Failures count for 300,000 ms.
           const common = { ...input, now: at * 100_000, strategy, seed: at } as const;
           t.deepEqual(decide({ ...common, candidates }), decide(common));
