@@ -145,7 +145,7 @@ machineTest('secrets and configs are mounted and stay while in use', async (t) =
   t.is((await run(['config', 'create', 'conf', '-'], 'shown')).code, 0);
   t.is(await docker('secret', 'ls', '--format', '{{.Name}}', '--filter', 'label=a=b'), 'key');
   t.is(await docker('config', 'inspect', '-f', '{{json .Spec.Data}}', 'conf'), '"c2hvd24="');
-  const script = 'cat /run/secrets/key /conf; exec sleep 10000';
+  const script = 'cat /run/secrets/key /conf; echo; exec sleep 10000';
   const mounts = ['--secret', 'key', '--config', 'source=conf,target=/conf'];
   await docker('service', 'create', '-q', '--name', 'user', ...mounts, busybox, 'sh', '-c', script);
   await logged('hiddenshown', '--raw', 'user');

@@ -1,7 +1,13 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createManagerPki } from '../../../helpers/managers/test-manager.js';
-import { gatewayScene, type GatewayScene } from '../../../helpers/managers/gateway-scene.js';
+import { aServiceSpec } from '../../../../fixtures/cluster/build.js';
+import {
+  applyServices,
+  gatewayScene,
+  type GatewayScene,
+} from '../../../helpers/managers/gateway-scene.js';
+import { until } from '../../../helpers/until.js';
 import type { TestPki } from '../../../helpers/pki/pki.js';
 
 let pki: TestPki;
@@ -36,6 +42,36 @@ test('a service is found by name, id and prefix of its id', async (t) => {
   for (const reference of [shown.ID, shown.ID.slice(0, 12)]) {
     t.like(await api.json(`/services/${reference}`), { ID: shown.ID });
   }
+});
+
+test('shoal up and docker stack deploy change the same service', async (t) => {
+  const { api, manager } = await scene(t);
+  const Labels = { 'com.docker.stack.namespace': 'demo' };
+  const TaskTemplate = { ContainerSpec: { Image: 'busybox' } };
+  const made = await api.request('POST', '/services/create', {
+    Name: 'demo_api',
+    Labels,
+    TaskTemplate,
+  });
+  const { ID } = JSON.parse(made.body) as Listed;
+  await applyServices(manager, [aServiceSpec('api', { replicas: 2, task: { nanoCpus: 1e9 } })]);
+  const replicas = (count: number): object => ({ Mode: { Replicated: { Replicas: count } } });
+  t.like(await api.json('/services/demo_api'), { ID, Spec: { Labels, ...replicas(2) } });
+  // The orchestrator writes the progress of the first update, so a version may be stale.
+  await until('the update is made from the latest version', 30_000, async () => {
+    const { Spec, Version } = (await api.json('/services/demo_api')) as Listed & {
+      readonly Version: { readonly Index: number };
+    };
+    const path = `/services/${ID}/update?version=${String(Version.Index)}`;
+    return (await api.request('POST', path, { ...Spec, ...replicas(1) })).status === 200;
+  });
+  const [service] = (await manager.call('service.list', { project: 'demo' })).filter(
+    ({ spec }) => spec.service === 'api',
+  );
+  t.like(service?.spec, {
+    ...{ mode: { kind: 'replicated', replicas: 1 }, endpointMode: 'dnsrr' },
+    task: { resources: { reservations: { nanoCpus: 1e9 } } },
+  });
 });
 
 test('tasks of a service are listed with their slots and nodes', async (t) => {
