@@ -42,7 +42,15 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
       commands: commandEntries,
       connect: async (options = {}) => {
         const { connect } = await import('./local/connect.js');
-        const client = await connect(cli, options);
+        const client = await connect(cli, options, async (context) => {
+          const { reachManagers } = await import('./machine/manager-tunnel.js');
+          const { env } = cli;
+          return reachManagers(context, {
+            home: cli.options.storagePath,
+            env,
+            warn: (line) => cli.stderr.write(`${line}\n`),
+          });
+        });
         clients.push(client);
         return client;
       },

@@ -42,7 +42,15 @@ export interface LocalClusterRecord {
   readonly consulTrust?: ConsulTrust;
   /** Number of servers that Consul bootstrapped with; defaults to the length of `consulServers`. */
   readonly consulFounders?: number;
+  /**
+   * How this computer reaches the managers: over SSH or on their port; undefined until a firewall
+   * decides it.
+   */
+  readonly via?: ManagerRoute;
 }
+
+export const managerRoutes = ['direct', 'ssh'] as const;
+export type ManagerRoute = (typeof managerRoutes)[number];
 
 export const consulTrusts = ['both', 'certificates', 'own'] as const;
 export type ConsulTrust = (typeof consulTrusts)[number];
@@ -84,6 +92,7 @@ export const clusterRecordFields = object<LocalClusterRecord>({
   ),
   consulTrust: optional(oneOf(...consulTrusts)),
   consulFounders: optional(count),
+  via: optional(oneOf(...managerRoutes)),
 });
 
 /** Parses `clusters/NAME.json`; throws `invalid` with path and key if it is damaged. */

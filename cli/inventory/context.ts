@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AppError } from '../../manager/common/base/errors.js';
+import type { ManagerRoute } from './cluster-record.js';
 import { checkClusterName } from './cluster-record.js';
 import { MachineStore, resolveStoreFolder } from './machine-store.js';
 
@@ -15,6 +16,8 @@ export interface ClusterContext {
   readonly refusedAuthorities?: readonly string[];
   /** Name of this computer's client, if the cluster was imported. */
   readonly client?: string;
+  /** How the managers are reached; undefined until a firewall decides it. */
+  readonly via?: ManagerRoute;
   readonly caPath: string;
   readonly certPath: string;
   readonly keyPath: string;
@@ -57,6 +60,7 @@ export async function findCluster(query: ContextQuery): Promise<ClusterContext |
       ? {}
       : { refusedAuthorities: cluster.refusedAuthorities }),
     ...(cluster.client === undefined ? {} : { client: cluster.client }),
+    ...(cluster.via === undefined ? {} : { via: cluster.via }),
     caPath: join(certificates, 'ca.pem'),
     certPath: join(certificates, 'cert.pem'),
     keyPath: join(certificates, 'key.pem'),

@@ -85,21 +85,26 @@ export function parseEngineVersion(body: string, source: string): EngineVersion 
  * certificate is not a manager's, or if it is for another address, which docker would refuse.
  */
 export async function checkManagerTls(
-  endpoint: TcpEndpoint,
+  endpoint: TcpEndpoint & {
+    /** Address that the certificate must have; by default the endpoint's. */
+    readonly certificateHost?: string;
+  },
   credentials: ClientCredentials,
   timeoutMs: number,
 ): Promise<void> {
   const { ca, cert, key } = credentials;
+  const { host, port, certificateHost = host } = endpoint;
   await new Promise<void>((resolve, reject) => {
     const socket = connectTls(
       {
-        ...endpoint,
+        host,
+        port,
         ...verifiedTls,
         ca,
         cert,
         key,
         timeout: timeoutMs,
-        checkServerIdentity: checkManager,
+        checkServerIdentity: (_, certificate) => checkManager(certificateHost, certificate),
       },
       () => {
         socket.destroy();

@@ -9,10 +9,14 @@ import { localName } from './layout.js';
 /**
  * Connects to the configured cluster, or to this computer's local cluster if none is configured;
  * `startLocal` starts the local cluster if it is not running. Throws `not-found` if there is
- * neither. Renews the certificate of an imported cluster before it expires.
+ * neither. `reach` replaces the managers' addresses where others lead to them. Renews the certificate of an imported cluster before it expires.
  */
-export async function connect(cli: Cli, options: ClusterConnectOptions): Promise<ControlClient> {
-  const context = await contextFor(cli, options);
+export async function connect(
+  cli: Cli,
+  options: ClusterConnectOptions,
+  reach: (context: ClusterContext) => Promise<ClusterContext>,
+): Promise<ControlClient> {
+  const context = await reach(await contextFor(cli, options));
   if (context.client !== undefined && cli.options.dryRun !== true) {
     const { renewCertificate } = await import('../client/renew-certificate.js');
     await renewCertificate(context, {

@@ -14,10 +14,17 @@ export async function withCluster<T>(
   clusterFlag: string,
   body: (client: ControlClient) => Promise<T>,
 ): Promise<T | undefined> {
-  const context = await findCluster({ home: options.storagePath, clusterFlag, env: process.env });
+  const { env } = process;
+  const context = await findCluster({ home: options.storagePath, clusterFlag, env });
   if (context === undefined) return undefined;
+  const { reachManagers } = await import('./manager-tunnel.js');
+  const reached = await reachManagers(context, {
+    home: options.storagePath,
+    env,
+    warn: (line) => process.stderr.write(`${line}\n`),
+  });
   const { connectTo } = await import('../client/client.js');
-  const client = await connectTo(context);
+  const client = await connectTo(reached);
   try {
     return await body(client);
   } finally {

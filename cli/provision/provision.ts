@@ -7,6 +7,7 @@ import type { ClientCredentials, EngineVersion } from '../inventory/engine-clien
 import { checkConsulVersion } from './consul-version.js';
 import { planEngineConfig } from './engine-config.js';
 import { hasEnginePort } from '../inventory/machine-record.js';
+import { managerPort } from '../inventory/remote-paths.js';
 import type { LoginFacts, RootFacts } from '../ssh/facts.js';
 import type { SignNodes } from '../certificates/issue-certificates.js';
 import { issueCertificates } from '../certificates/issue-certificates.js';
@@ -26,7 +27,13 @@ import type { RemoteMachine } from '../ssh/remote-machine.js';
 import type { StepContext } from './run-step.js';
 import { runStep, stepTitle } from './run-step.js';
 import type { Upload } from '../bundle/runtime.js';
-import { waitForEngine, waitForEngineSocket, waitForManager, waitForUnit } from './verify.js';
+import {
+  isPortFiltered,
+  waitForEngine,
+  waitForEngineSocket,
+  waitForManager,
+  waitForUnit,
+} from './verify.js';
 
 /*
  * Probe → plan → run, twice: first setup (uploads, packages), then configuration. Idempotent: a
@@ -150,20 +157,40 @@ async function configure(
   await runSteps(input, context, planConfigure(wanted, facts));
 }
 
+/** Where a firewall leaves SSH alone open, the manager is asked through SSH. */
+async function verifyManager({
+  want,
+  machine,
+  credentials,
+  signal,
+}: ProvisionInput): Promise<void> {
+  const { record } = want;
+  if (!(await isPortFiltered(record, managerPort))) {
+    await waitForManager(record, credentials, signal);
+    return;
+  }
+  const tunnel = await machine.session.tunnel(managerPort);
+  try {
+    await waitForManager(record, credentials, signal, tunnel.port);
+  } finally {
+    tunnel.close();
+  }
+}
+
 async function verify(input: ProvisionInput): Promise<EngineVersion> {
-  const { want, machine, credentials, engineCredentials, signal, progress } = input;
+  const { want, machine, engineCredentials, signal, progress } = input;
   const { record, membership } = want;
   progress.step('verifying that all services respond');
   const checks: Promise<unknown>[] = [];
   if (membership?.role === 'manager') {
     checks.push(
-      waitForUnit(machine, 'shoal-manager', signal).then(async () =>
-        waitForManager(record, credentials, signal),
-      ),
+      waitForUnit(machine, 'shoal-manager', signal).then(async () => verifyManager(input)),
     );
   }
   if (membership !== undefined) checks.push(waitForUnit(machine, 'shoal-worker', signal));
-  const answer = hasEnginePort(record)
+  const isReachable =
+    hasEnginePort(record) && !(await isPortFiltered(record, record.Driver.EnginePort));
+  const answer = isReachable
     ? waitForEngine(record, engineCredentials, signal)
     : waitForEngineSocket(machine, signal);
   const [engine] = await Promise.all([answer, ...checks]);

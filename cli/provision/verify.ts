@@ -5,6 +5,7 @@ import {
   connectionErrorText,
   fetchEngineVersion,
   checkManagerTls,
+  probeTcp,
   parseEngineVersion,
 } from '../inventory/engine-client.js';
 import { managerPort, remotePaths } from '../inventory/remote-paths.js';
@@ -52,6 +53,14 @@ export async function waitForEngine(
       { cause: error },
     );
   }
+}
+
+const filterProbeMs = 1_500;
+
+/** True if a firewall drops this computer's packets to a port of the machine. */
+export async function isPortFiltered(record: MachineRecord, port: number): Promise<boolean> {
+  const { IPAddress: host } = record.Driver;
+  return (await probeTcp({ host, port }, filterProbeMs)) === 'timeout';
 }
 
 /** Waits until the engine responds on its socket, for a machine whose engine has no port. */
@@ -128,12 +137,16 @@ export async function waitForManager(
   record: MachineRecord,
   credentials: ClientCredentials,
   signal?: AbortSignal,
+  /** Port of this computer that leads to the manager, where a firewall closes its own. */
+  tunnelPort?: number,
 ): Promise<void> {
   const { IPAddress: host } = record.Driver;
+  const endpoint =
+    tunnelPort === undefined
+      ? { host, port: managerPort }
+      : { host: '127.0.0.1', port: tunnelPort, certificateHost: host };
   try {
-    await retryUntil(15_000, signal, async () =>
-      checkManagerTls({ host, port: managerPort }, credentials, 5000),
-    );
+    await retryUntil(15_000, signal, async () => checkManagerTls(endpoint, credentials, 5000));
   } catch (error) {
     signal?.throwIfAborted();
     throw new AppError(

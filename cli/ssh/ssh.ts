@@ -9,6 +9,8 @@ import { loginShellCommand } from './transport/command-line.js';
 import { runInSession } from './transport/command.js';
 import { SharedConnection } from './transport/connection.js';
 import type { SshPrompts } from './transport/prompts.js';
+import type { Tunnel } from './transport/tunnel.js';
+import { openTunnel } from './transport/tunnel.js';
 
 const defaultTimeoutMs = 30_000;
 
@@ -93,6 +95,11 @@ export class SshSession {
   /** Settings of an `ssh_config` block with which another program uses this connection. */
   configLines(): readonly string[] {
     return this.#connection.configLines();
+  }
+
+  /** A port of this computer that leads to a port of the machine's loopback address. */
+  async tunnel(port: number): Promise<Tunnel> {
+    return openTunnel(this.#connection, port);
   }
 
   close(): void {

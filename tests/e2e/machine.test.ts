@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { connectTo } from '../../cli/client/client.js';
@@ -96,4 +98,50 @@ machineTest('three machines form a cluster and are removed without a trace', asy
     t.is(left.stdout, '', machine.name);
   }
   t.is((await program.run(['machine', 'ls', '-q'])).stdout, '');
+});
+
+/** Drops packets of this computer to a machine, except to the ports in `open`. */
+async function closePorts(t: ExecutionContext, name: string, open: string): Promise<void> {
+  const machine = lab.machine(name);
+  const client = machine.address.replace(/\d+$/u, '1');
+  const rules = `table inet closed { chain in { type filter hook input priority 0; ct state established accept; ip saddr ${client} ${open} drop; }; }`;
+  await machine.output(['nft', rules]);
+  t.teardown(async () => machine.exec(['nft', 'delete table inet closed']));
+}
+
+machineTest('SSH alone, and for one machine a jump host, suffice to run a cluster', async (t) => {
+  const program = await ShoalProgram.create();
+  t.teardown(async () => program.remove());
+  const [alpha, beta, gamma] = ['node-1', 'node-2', 'node-3'].map((name) => lab.machine(name));
+  await closePorts(t, 'node-1', 'tcp dport != 22');
+  await closePorts(t, 'node-2', 'tcp dport != 22');
+  await closePorts(t, 'node-3', '');
+  const folder = join(program.home, '.ssh');
+  await mkdir(folder, { mode: 0o700 });
+  const config = [
+    `Host gamma\n  HostName ${String(gamma?.address)}\n  ProxyJump beta`,
+    `Host beta\n  HostName ${String(beta?.address)}`,
+    `Host *\n  IdentityFile ${String(alpha?.keyPath)}\n  User root`,
+    `  UserKnownHostsFile ${join(folder, 'known_hosts')}\n  StrictHostKeyChecking accept-new`,
+  ];
+  await writeFile(join(folder, 'config'), `${config.join('\n')}\n`);
+  const created = await program.run([
+    ...['machine', 'create', '--swarm', '--swarm-master'],
+    ...['--generic-ip-address', String(alpha?.address), 'alpha'],
+    ...['--generic-ip-address', 'beta', 'beta', '--generic-ip-address', 'gamma', 'gamma'],
+  ]);
+  t.is(created.code, 0, created.stdout + created.stderr);
+  t.regex(created.stderr, /port 7070 is filtered; it is used through ssh from now on/u);
+  const listed = await program.run(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}']);
+  t.is(listed.stdout, 'alpha Ready\nbeta Ready\ngamma Ready\n', listed.stderr);
+  const remote = await program.run(['machine', 'ssh', 'gamma', 'cat', '/etc/shoal/machine.json']);
+  t.regex(remote.stdout, /"gamma"/u);
+  await writeFile(join(program.home, 'note'), 'over two hops\n');
+  const copied = await program.run(['machine', 'scp', join(program.home, 'note'), 'gamma:/note']);
+  t.is(copied.code, 0, copied.stderr);
+  t.is(await gamma?.output(['cat', '/note']), 'over two hops\n');
+  const again = await program.run(['machine', 'provision', 'gamma']);
+  t.is(again.code, 0, again.stderr);
+  const removed = await program.run(['machine', 'rm', '-y', 'alpha', 'beta', 'gamma']);
+  t.is(removed.code, 0, removed.stderr);
 });

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import type { LocalClusterRecord } from '../../inventory/cluster-record.js';
+import type { LocalClusterRecord, ManagerRoute } from '../../inventory/cluster-record.js';
 import {
   MachineStore,
   resolveStoreFolder,
@@ -11,7 +11,7 @@ import {
 } from '../../inventory/machine-store.js';
 import { readSecret } from '../../output/secret-input.js';
 import { readClientFile } from '../../client/client-file.js';
-import { checkClusterName } from '../../inventory/cluster-record.js';
+import { checkClusterName, managerRoutes } from '../../inventory/cluster-record.js';
 import { formatList } from '../../output/format.js';
 
 export function clusterCommand(cli: Cli): Command {
@@ -67,12 +67,22 @@ function useCommand(cli: Cli): Command {
   return new Command('use')
     .description('Select the cluster for commands without --cluster')
     .argument('<name>')
-    .action(async (name: string) => {
+    .addOption(
+      new Option('--via <route>', 'reach its managers over ssh, or direct on their port').choices(
+        managerRoutes,
+      ),
+    )
+    .action(async (name: string, { via }: { readonly via?: ManagerRoute }) => {
       const store = storeOf(cli);
       const known = (await knownClusters(store)).map((cluster) => cluster.name);
       if (!known.includes(name)) {
         const list = known.length === 0 ? 'none is known' : `known clusters: ${known.join(', ')}`;
         throw new AppError('not-found', `no such cluster: ${name} (${list})`);
+      }
+      if (via !== undefined) {
+        await store.updateCluster(name, (seen) =>
+          seen === undefined ? undefined : { ...seen, via },
+        );
       }
       await store.setCurrentCluster(name);
       cli.stdout.write(`${name}\n`);

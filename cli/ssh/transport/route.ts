@@ -14,7 +14,7 @@ export interface Hop {
 }
 
 /** How OpenSSH reaches a host. */
-export interface Route {
+export interface SshRoute {
   readonly config: EffectiveConfig;
   /** Jump hosts, the one that this computer contacts first. */
   readonly hops: readonly Hop[];
@@ -28,7 +28,11 @@ export type ReadConfig = (host: JumpHost) => Promise<EffectiveConfig>;
  * jump hosts of its own. Throws `invalid` for a loop, in which ssh would start processes without
  * end.
  */
-export async function resolveRoute(name: string, host: JumpHost, read: ReadConfig): Promise<Route> {
+export async function resolveRoute(
+  name: string,
+  host: JumpHost,
+  read: ReadConfig,
+): Promise<SshRoute> {
   const config = await read(host);
   const hops: Hop[] = [];
   const seen = [host.host];

@@ -37,14 +37,14 @@ export async function endOf(child: ChildProcess): Promise<number | null> {
 }
 
 /** A clock that stands still while the user is asked. */
-export interface Deadline {
+export interface PausableDeadline {
   readonly timeoutMs: number;
   /** True while a question is open. */
   readonly isPaused?: () => boolean;
 }
 
 /** Ends the child at the deadline, not counting the time of questions; returns a stop function. */
-function limit(child: ChildProcess, deadline: Deadline, expired: () => void): () => void {
+function limit(child: ChildProcess, deadline: PausableDeadline, expired: () => void): () => void {
   let leftMs = deadline.timeoutMs;
   const stepMs = 250;
   const timer = setInterval(() => {
@@ -67,7 +67,7 @@ function limit(child: ChildProcess, deadline: Deadline, expired: () => void): ()
  */
 export async function runSsh(
   argv: readonly string[],
-  options: Deadline & {
+  options: PausableDeadline & {
     readonly env: NodeJS.ProcessEnv;
     readonly signal?: AbortSignal | undefined;
     readonly background?: boolean | undefined;

@@ -7,7 +7,7 @@ import type { SshConnectOptions, SshTarget } from '../target.js';
 import { configArguments, connectionArguments } from './arguments.js';
 import type { EffectiveConfig, JumpHost } from './effective-config.js';
 import { parseEffectiveConfig } from './effective-config.js';
-import type { Route } from './route.js';
+import type { SshRoute } from './route.js';
 import { resolveRoute } from './route.js';
 import { runSsh } from './run-ssh.js';
 
@@ -17,7 +17,7 @@ const configTimeoutMs = 10_000;
 export interface SshSetup {
   readonly base: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  readonly route: Route;
+  readonly route: SshRoute;
 }
 
 /** The environment with a PATH in which ssh is found. */

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
@@ -226,6 +230,27 @@ test.serial('noise of the login shell is not part of the output', async (t) => {
     code: 3,
     stdout: 'in\n',
   });
+});
+
+test.serial('a tunnel carries connections to a port of the machine', async (t) => {
+  const server = await startSshServerWithKey(t);
+  const echo = createServer((socket) => socket.pipe(socket));
+  echo.listen(0, '127.0.0.1');
+  await once(echo, 'listening');
+  t.teardown(() => echo.close());
+  const session = await connect(t, server, { target: { keyPath: server.keyPath } });
+  const tunnel = await session.tunnel((echo.address() as AddressInfo).port);
+  t.teardown(() => {
+    tunnel.close();
+  });
+  const texts = await Promise.all(
+    ['one', 'two'].map(async (sent) => {
+      const socket = createConnection(tunnel.port, '127.0.0.1');
+      socket.end(sent);
+      return text(socket);
+    }),
+  );
+  t.deepEqual(texts, ['one', 'two']);
 });
 
 test.serial('a limit of sessions on the machine does not fail commands', async (t) => {
