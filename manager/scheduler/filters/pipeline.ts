@@ -107,7 +107,9 @@ function staticKey({ constraints, platform }: Demand): string {
 
 /** Equal for demands for the same room on a node; undefined if that depends on the service too. */
 function roomKey({ task, followers }: Demand): string | undefined {
-  const { placement, resources } = task.spec;
+  const { placement, resources, container } = task.spec;
+  // Its expressions ask for other tasks, and only clients' containers take the slots of a node.
+  if (container.origin !== undefined) return undefined;
   if (placement.maxReplicasPerNode > 0 || followers.length > 0) return undefined;
   return JSON.stringify([resources.reservations, wantedPorts(task)]);
 }
