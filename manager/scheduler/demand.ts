@@ -15,7 +15,6 @@ import { isTerminal } from '../common/model/task-state.js';
 import type { SwarmExpression } from '../common/model/swarm-expression.js';
 import { expressionsOf } from '../common/model/swarm-expression.js';
 import type { Task } from '../common/model/task.js';
-import type { TasksOnNode } from './filters/swarm-expressions.js';
 import type { NodeSet } from './node-set.js';
 
 /** Requirements of a group of equal tasks on a node, computed once per group. */
@@ -34,6 +33,9 @@ export interface Demand {
   /** Requirements of the followers that must run on the same node as this task. */
   readonly followers: readonly Demand[];
 }
+
+/** The tasks that are on a node, or placed on it by this decision. */
+export type TasksOnNode = (id: NodeId) => readonly Task[];
 
 export interface Bound {
   readonly nodeIds: readonly NodeId[];

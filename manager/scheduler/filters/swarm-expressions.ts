@@ -1,14 +1,11 @@
 import { containerState } from '../../common/model/container-state.js';
-import type { NodeId } from '../../common/model/ids.js';
 import type { Node } from '../../common/model/node.js';
 import type { SwarmExpression } from '../../common/model/swarm-expression.js';
 import { expressionText, fitsExpression } from '../../common/model/swarm-expression.js';
 import type { Task } from '../../common/model/task.js';
+import type { TasksOnNode } from '../demand.js';
 import type { NodeFilter } from './filter.js';
 import { reasonOnNodes } from './filter.js';
-
-/** The tasks that are on a node, or placed on it by this decision. */
-export type TasksOnNode = (id: NodeId) => readonly Task[];
 
 /** Constraints and affinities of classic Swarm, which clients give their containers. */
 export const swarmExpressionsFilter: NodeFilter = {
