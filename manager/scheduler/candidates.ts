@@ -3,7 +3,6 @@ import type { Node } from '../common/model/node.js';
 import type { NodeInfo, PlacementView } from '../store/indexes/placement-index.js';
 import type { UsedPorts } from '../store/indexes/used-ports.js';
 import { wasRejected } from '../store/slots.js';
-import type { RefusalCount } from './filters/refusal-count.js';
 
 /** A node with its free resources; updated as tasks are placed within one decision. */
 export interface Candidate {
@@ -21,18 +20,8 @@ export interface Candidate {
   ports: UsedPorts;
 }
 
-/** Result of the filters that no placement affects. */
-export interface StaticResult {
-  /** Ranks of the nodes that fit. */
-  readonly fitting: readonly number[];
-  readonly refusals: RefusalCount;
-}
-
 /** Time for which a failure counts against its node, ms. */
 const failureMemoryMs = 5 * 60_000;
-
-/** Results kept for the nodes as they are: one for each pair of constraints and platform. */
-const maxStaticResults = 100;
 
 /** Of a candidate that the next decision reads again: it is changed, or depends on the time. */
 const stale = -1;
@@ -48,7 +37,7 @@ export class CandidateCache {
   readonly #candidates: Candidate[] = [];
   /** By rank, the version of the node's info that its candidate shows. */
   #versions: number[] = [];
-  readonly #statics = new Map<string, StaticResult>();
+  #generation = {};
 
   /** Reads the nodes. `nodes` is the store's list: the same one as long as no node changes. */
   read(nodes: readonly Node[], placement: PlacementView, now: number): readonly Candidate[] {
@@ -62,6 +51,11 @@ export class CandidateCache {
     return this.#candidates;
   }
 
+  /** Identifies the nodes as they are: another object after a change of a node. */
+  get generation(): object {
+    return this.#generation;
+  }
+
   rankOf(id: NodeId): number | undefined {
     return this.#ranks.get(id);
   }
@@ -71,23 +65,13 @@ export class CandidateCache {
     this.#versions[rank] = stale;
   }
 
-  /** The result of the static filters for a key; computed if no node has changed since. */
-  staticResult(key: string, compute: () => StaticResult): StaticResult {
-    let result = this.#statics.get(key);
-    if (result !== undefined) return result;
-    if (this.#statics.size >= maxStaticResults) this.#statics.clear();
-    result = compute();
-    this.#statics.set(key, result);
-    return result;
-  }
-
   #readNodes(nodes: readonly Node[]): void {
     this.#list = nodes;
     this.#nodes = [...nodes].sort(byName);
     this.#ranks = new Map(this.#nodes.map(({ id }, rank) => [id, rank]));
     this.#candidates.length = 0;
     this.#versions = this.#nodes.map(() => stale);
-    this.#statics.clear();
+    this.#generation = {};
   }
 }
 

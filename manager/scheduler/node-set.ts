@@ -10,7 +10,7 @@ import type { HostPort } from '../store/indexes/used-ports.js';
 import { hostPortsOf, markPortUsed, releasePort } from '../store/indexes/used-ports.js';
 import type { VolumeHolder } from '../store/volume-holder.js';
 import { findVolumeHolder } from '../store/volume-holder.js';
-import type { Candidate, StaticResult } from './candidates.js';
+import type { Candidate } from './candidates.js';
 import { CandidateCache } from './candidates.js';
 import type { SchedulerInput } from './input.js';
 
@@ -44,8 +44,9 @@ export class NodeSet {
     return rank === undefined ? undefined : this.candidates[rank];
   }
 
-  staticResult(key: string, compute: () => StaticResult): StaticResult {
-    return this.#cache.staticResult(key, compute);
+  /** Identifies the nodes as they are: another object after a change of a node. */
+  get generation(): object {
+    return this.#cache.generation;
   }
 
   volume(name: string): Volume | undefined {

@@ -1,6 +1,6 @@
 import type { Bound, Demand } from '../demand.js';
 import { wantedPorts } from '../../store/indexes/used-ports.js';
-import type { Candidate, StaticResult } from '../candidates.js';
+import type { Candidate } from '../candidates.js';
 import type { NodeSet } from '../node-set.js';
 import { availabilityFilter } from './availability.js';
 import { constraintsFilter } from './constraints.js';
@@ -61,18 +61,41 @@ export class FilterPipeline {
     const known = needs === undefined ? undefined : this.#unfit.get(key + needs);
     if (known !== undefined) return known;
     const { candidates } = this.#set;
-    const { fitting, refusals } = this.#set.staticResult(key, () => {
-      const applied = applyFilters(staticFilters, demand, candidates);
-      return { ...applied, fitting: applied.fitting.map(({ rank }) => rank) };
-    });
-    const result = filterDynamic(demand, candidatesOf(fitting, candidates), refusals);
+    const { ranks, refusals } = staticResult(demand, key, this.#set);
+    const result = filterDynamic(demand, candidatesOf(ranks, candidates), refusals);
     if (needs !== undefined && result.fitting.length === 0) this.#unfit.set(key + needs, result);
     return result;
   }
 }
 
+/** Result of the filters that no placement affects. */
+interface StaticResult {
+  /** Ranks of the nodes that fit. */
+  readonly ranks: readonly number[];
+  readonly refusals: RefusalCount;
+}
+
+/** Kept for the nodes as they are: one for each pair of constraints and platform. */
+const staticResults = new WeakMap<object, Map<string, StaticResult>>();
+const maxStaticResults = 100;
+
+function staticResult(demand: Demand, key: string, set: NodeSet): StaticResult {
+  let results = staticResults.get(set.generation);
+  if (results === undefined || results.size >= maxStaticResults) {
+    results = new Map();
+    staticResults.set(set.generation, results);
+  }
+  let result = results.get(key);
+  if (result === undefined) {
+    const { fitting, refusals } = applyFilters(staticFilters, demand, set.candidates);
+    result = { ranks: fitting.map(({ rank }) => rank), refusals };
+    results.set(key, result);
+  }
+  return result;
+}
+
 function* candidatesOf(
-  ranks: StaticResult['fitting'],
+  ranks: readonly number[],
   all: readonly Candidate[],
 ): Iterable<Candidate> {
   for (const rank of ranks) {
