@@ -15,8 +15,8 @@ import { TaskFiles } from './executor/docker/files.js';
 import { ImageLayers } from './executor/docker/images/image-layers.js';
 import { Images } from './executor/docker/images/images.js';
 import { EngineNetworks } from './executor/docker/networks.js';
-import { SlotVolumes } from './executor/docker/slot-volumes.js';
-import { Volumes } from './executor/docker/volumes.js';
+import { SlotVolumes } from './executor/docker/mounts/slot-volumes.js';
+import { Volumes } from './executor/docker/mounts/volumes.js';
 import { localPlatform } from './node-description.js';
 import type { EffectiveSettings } from './settings.js';
 

@@ -5,7 +5,7 @@ import { wasRejected } from './slots.js';
 
 /*
  * Anonymous volumes belong to a slot: each container passes them on to the next one on the same node
- * (see worker/executor/docker/anonymous-volumes.ts). The next task therefore returns to that node,
+ * (see worker/executor/docker/mounts/anonymous-volumes.ts). The next task therefore returns to that node,
  * and an ended task is kept until a later one has a container.
  */
 

@@ -22,7 +22,7 @@ import {
 } from '../../../worker/executor/docker/images/image-streams.js';
 import { Images } from '../../../worker/executor/docker/images/images.js';
 import { EngineNetworks } from '../../../worker/executor/docker/networks.js';
-import { Volumes } from '../../../worker/executor/docker/volumes.js';
+import { Volumes } from '../../../worker/executor/docker/mounts/volumes.js';
 import { engineRecording } from '../../helpers/fakes/engine-recording.js';
 
 /** A client of an engine that handles requests with `listener`. */

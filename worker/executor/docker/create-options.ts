@@ -4,7 +4,7 @@ import type { Json, JsonObject, Labels } from '../../../manager/common/model/met
 import type { PortSpec, Resources } from '../../../manager/common/model/service.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { EngineAttachment } from '../executor.js';
-import { isBindText, toBindText, toMount } from './mounts.js';
+import { isBindText, toBindText, toMount } from './mounts/mounts.js';
 
 /** A host file that is mounted read-only into the container. */
 export interface HostFile {

@@ -10,7 +10,7 @@ import {
 } from '../../../manager/common/base/decode.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { PublishedPort } from '../../../manager/common/model/task.js';
-import { anonymousTargets, volumeMount, type VolumeMount } from './anonymous-volumes.js';
+import { anonymousTargets, volumeMount, type VolumeMount } from './mounts/anonymous-volumes.js';
 import type { EngineContainerState, ObservedContainer } from '../executor.js';
 import { borrowedLabel, taskLabel } from '../../../manager/common/model/container-labels.js';
 

@@ -10,7 +10,7 @@ import type { NodeTemplateContext } from '../../../manager/common/model/template
 import { expandForNode } from '../../../manager/common/model/template.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { ObservedContainer, ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
-import { isAnonymousMount, targetPath } from './anonymous-volumes.js';
+import { isAnonymousMount, targetPath } from './mounts/anonymous-volumes.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
@@ -27,19 +27,19 @@ import {
   stopContainer,
 } from './containers.js';
 import { toCreateRequest } from './create-options.js';
-import { MountConfinement } from './mount-confinement.js';
+import { MountConfinement } from './mounts/mount-confinement.js';
 import { needsUserDatabase, resolveOwner, type FileOwner } from './file-owner.js';
 import { readSmallFile } from './file-streams.js';
 import type { TaskFiles } from './files.js';
 import type { Images } from './images/images.js';
-import type { SlotVolumes } from './slot-volumes.js';
-import type { Volumes } from './volumes.js';
+import type { SlotVolumes } from './mounts/slot-volumes.js';
+import type { Volumes } from './mounts/volumes.js';
 import {
   inheritMounts,
   type InheritedMounts,
   inspectedMounts,
   type VolumesFromSource,
-} from './volumes-from.js';
+} from './mounts/volumes-from.js';
 
 export interface TaskExecutorDependencies {
   readonly client: EngineClient;

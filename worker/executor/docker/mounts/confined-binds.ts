@@ -1,7 +1,7 @@
 import { lstat, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { AppError } from '../../../manager/common/base/errors.js';
-import { isWithin, normalizePath } from '../../../manager/common/model/trust/project-policy.js';
+import { AppError } from '../../../../manager/common/base/errors.js';
+import { isWithin, normalizePath } from '../../../../manager/common/model/trust/project-policy.js';
 
 /*
  * The engine follows symbolic links in the source of a bind mount, at each start of a container. A

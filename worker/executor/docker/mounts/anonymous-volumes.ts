@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
-import { object, optionalOrNull, string } from '../../../manager/common/base/decode.js';
-import type { ContainerSpec, MountSpec } from '../../../manager/common/model/container.js';
+import { object, optionalOrNull, string } from '../../../../manager/common/base/decode.js';
+import type { ContainerSpec, MountSpec } from '../../../../manager/common/model/container.js';
 import {
   volumesRenewedLabel,
   volumeTargetLabel,
-} from '../../../manager/common/model/container-labels.js';
-import type { Labels } from '../../../manager/common/model/meta.js';
+} from '../../../../manager/common/model/container-labels.js';
+import type { Labels } from '../../../../manager/common/model/meta.js';
 
 /** A mount as the engine lists and inspects it; only volumes have a name. */
 export interface VolumeMount {

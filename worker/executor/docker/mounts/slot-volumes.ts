@@ -6,9 +6,9 @@ import {
   object,
   orElse,
   string,
-} from '../../../manager/common/base/decode.js';
-import { isConflict, isNotFound } from '../../../manager/common/base/errors.js';
-import type { MountSpec } from '../../../manager/common/model/container.js';
+} from '../../../../manager/common/base/decode.js';
+import { isConflict, isNotFound } from '../../../../manager/common/base/errors.js';
+import type { MountSpec } from '../../../../manager/common/model/container.js';
 import {
   clusterLabel,
   serviceLabel,
@@ -16,9 +16,9 @@ import {
   volumesRenewedLabel,
   volumeTargetLabel,
   type ContainerOwner,
-} from '../../../manager/common/model/container-labels.js';
-import type { Labels } from '../../../manager/common/model/meta.js';
-import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
+} from '../../../../manager/common/model/container-labels.js';
+import type { Labels } from '../../../../manager/common/model/meta.js';
+import type { AssignedTask } from '../../../../manager/common/protocol/assignments.js';
 import {
   isAnonymousMount,
   reuseAnonymousVolumes,
@@ -26,7 +26,7 @@ import {
   type AnonymousVolumes,
   type VolumeOwner,
 } from './anonymous-volumes.js';
-import { decoded, type EngineClient } from './client.js';
+import { decoded, type EngineClient } from '../client.js';
 
 /** Services and slots whose anonymous volumes are still needed on this node. */
 export type NeededSlots = (serviceId: string, slot: string) => boolean;

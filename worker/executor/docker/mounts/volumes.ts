@@ -5,16 +5,16 @@ import {
   object,
   orElse,
   string,
-} from '../../../manager/common/base/decode.js';
-import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
-import type { VolumeSpec } from '../../../manager/common/model/network.js';
-import type { EngineVolume, VolumeStore } from '../executor.js';
+} from '../../../../manager/common/base/decode.js';
+import { AppError, isNotFound } from '../../../../manager/common/base/errors.js';
+import type { VolumeSpec } from '../../../../manager/common/model/network.js';
+import type { EngineVolume, VolumeStore } from '../../executor.js';
 import { isAnonymous } from './anonymous-volumes.js';
-import { decoded, type EngineClient } from './client.js';
+import { decoded, type EngineClient } from '../client.js';
 import {
   clusterLabel,
   type ContainerOwner,
-} from '../../../manager/common/model/container-labels.js';
+} from '../../../../manager/common/model/container-labels.js';
 
 interface ListedVolume {
   readonly Name: string;

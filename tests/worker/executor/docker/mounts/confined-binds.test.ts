@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { messageOf } from '../../../../manager/common/base/errors.js';
+import { messageOf } from '../../../../../manager/common/base/errors.js';
 import type {
   MountingContainer,
   MountRequest,
-} from '../../../../worker/executor/docker/confined-binds.js';
+} from '../../../../../worker/executor/docker/mounts/confined-binds.js';
 import {
   checkConfinement,
   confinedSources,
-} from '../../../../worker/executor/docker/confined-binds.js';
+} from '../../../../../worker/executor/docker/mounts/confined-binds.js';
 
 /** An allowed folder with `data/logs`. */
 async function allowedFolder(t: ExecutionContext): Promise<string> {

@@ -1,11 +1,11 @@
 import test from 'ava';
-import type { MountSpec } from '../../../../manager/common/model/container.js';
+import type { MountSpec } from '../../../../../manager/common/model/container.js';
 import {
   anonymousTargets,
   reuseAnonymousVolumes,
   type AnonymousVolumeInput,
   type VolumeOwner,
-} from '../../../../worker/executor/docker/anonymous-volumes.js';
+} from '../../../../../worker/executor/docker/mounts/anonymous-volumes.js';
 
 const [older, newer, third] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [
   string,

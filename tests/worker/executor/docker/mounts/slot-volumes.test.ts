@@ -1,17 +1,17 @@
 import test from 'ava';
-import { aContainer, aService, aTask } from '../../../../fixtures/cluster/build.js';
-import { deferred } from '../../../../manager/common/base/cancellation.js';
+import { aContainer, aService, aTask } from '../../../../../fixtures/cluster/build.js';
+import { deferred } from '../../../../../manager/common/base/cancellation.js';
 import {
   clusterLabel,
   serviceLabel,
   slotLabel,
   volumeTargetLabel,
-} from '../../../../manager/common/model/container-labels.js';
-import type { AssignedTask } from '../../../../manager/common/protocol/assignments.js';
-import type { AnonymousVolumes } from '../../../../worker/executor/docker/anonymous-volumes.js';
-import type { EngineClient } from '../../../../worker/executor/docker/client.js';
-import { SlotVolumes } from '../../../../worker/executor/docker/slot-volumes.js';
-import { settle } from '../../../simulation/virtual-clock.js';
+} from '../../../../../manager/common/model/container-labels.js';
+import type { AssignedTask } from '../../../../../manager/common/protocol/assignments.js';
+import type { AnonymousVolumes } from '../../../../../worker/executor/docker/mounts/anonymous-volumes.js';
+import type { EngineClient } from '../../../../../worker/executor/docker/client.js';
+import { SlotVolumes } from '../../../../../worker/executor/docker/mounts/slot-volumes.js';
+import { settle } from '../../../../simulation/virtual-clock.js';
 
 const { signal } = new AbortController();
 const service = aService('db', {

@@ -7,11 +7,11 @@ import {
   optionalOrNull,
   orElse,
   string,
-} from '../../../manager/common/base/decode.js';
-import { isInvalid } from '../../../manager/common/base/errors.js';
-import type { MountSpec } from '../../../manager/common/model/container.js';
-import type { JsonObject } from '../../../manager/common/model/meta.js';
-import { decoded, type EngineClient } from './client.js';
+} from '../../../../manager/common/base/decode.js';
+import { isInvalid } from '../../../../manager/common/base/errors.js';
+import type { MountSpec } from '../../../../manager/common/model/container.js';
+import type { JsonObject } from '../../../../manager/common/model/meta.js';
+import { decoded, type EngineClient } from '../client.js';
 import type { HostMount, MountingContainer } from './confined-binds.js';
 
 /** Label of a container with the sources that must not be led elsewhere, as JSON. */

@@ -5,10 +5,10 @@ import {
   optionalOrNull,
   orElse,
   string,
-} from '../../../manager/common/base/decode.js';
-import type { ContainerSpec } from '../../../manager/common/model/container.js';
-import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
-import { jsonObject } from '../../../manager/common/protocol/spec-decoders.js';
+} from '../../../../manager/common/base/decode.js';
+import type { ContainerSpec } from '../../../../manager/common/model/container.js';
+import type { Json, JsonObject } from '../../../../manager/common/model/meta.js';
+import { jsonObject } from '../../../../manager/common/protocol/spec-decoders.js';
 import { isAnonymous, targetPath } from './anonymous-volumes.js';
 
 /** The mount fields of `GET /containers/{id}/json`. */

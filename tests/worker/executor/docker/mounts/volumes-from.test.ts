@@ -2,7 +2,7 @@ import test from 'ava';
 import {
   inheritMounts,
   type InspectedMounts,
-} from '../../../../worker/executor/docker/volumes-from.js';
+} from '../../../../../worker/executor/docker/mounts/volumes-from.js';
 
 const made = 'a'.repeat(64);
 const inspected: InspectedMounts = {

@@ -1,7 +1,7 @@
-import { Semaphore } from '../../../manager/common/base/semaphore.js';
-import type { JsonObject, Labels } from '../../../manager/common/model/meta.js';
-import type { MountSpec } from '../../../manager/common/model/container.js';
-import type { EngineClient } from './client.js';
+import { Semaphore } from '../../../../manager/common/base/semaphore.js';
+import type { JsonObject, Labels } from '../../../../manager/common/model/meta.js';
+import type { MountSpec } from '../../../../manager/common/model/container.js';
+import type { EngineClient } from '../client.js';
 import { checkConfinement, confinedSources } from './confined-binds.js';
 import {
   confinedLabel,

@@ -1,6 +1,6 @@
-import { AppError } from '../../../manager/common/base/errors.js';
-import type { MountSpec } from '../../../manager/common/model/container.js';
-import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
+import { AppError } from '../../../../manager/common/base/errors.js';
+import type { MountSpec } from '../../../../manager/common/model/container.js';
+import type { Json, JsonObject } from '../../../../manager/common/model/meta.js';
 
 const volumeSubpathApi = 45;
 const imageMountApi = 48;
