@@ -94,10 +94,7 @@ function staticResult(demand: Demand, key: string, set: NodeSet): StaticResult {
   return result;
 }
 
-function* candidatesOf(
-  ranks: readonly number[],
-  all: readonly Candidate[],
-): Iterable<Candidate> {
+function* candidatesOf(ranks: readonly number[], all: readonly Candidate[]): Iterable<Candidate> {
   for (const rank of ranks) {
     const candidate = all[rank];
     if (candidate !== undefined) yield candidate;

@@ -128,6 +128,8 @@ test('routes of the Docker API are recorded: reads of data, failures and refusal
       '^\\/containers\\/(.+)\\/logs$',
       '^\\/images\\/get$',
       '^\\/images\\/(.+)\\/get$',
+      '^\\/services\\/([^/]+)\\/logs$',
+      '^\\/tasks\\/([^/]+)\\/logs$',
     ],
   );
   const manager = await start(t);
