@@ -340,17 +340,14 @@ function nodeOf(state: WatchedState, task: Task): Node | undefined {
 }
 
 /**
- * Error message of a task that never started; adds image and node if the engine's message lacks
- * them.
+ * Error message of a task that never started. The worker's error names its own subject (an image, a
+ * mount, a hook); the node is added if the error lacks it.
  */
 export function startFailure(service: Service, task: Task, on: Node | undefined): string {
-  const { image } = task.spec.container;
   const reason = task.status.error ?? task.status.message;
-  const isHook = /^(?:post_start|pre_stop) hook /u.test(reason);
-  const withImage = isHook || reason.includes(image) ? reason : `image ${image}: ${reason}`;
   const node = on?.spec.name ?? '';
-  const where = node === '' || withImage.includes(node) ? '' : ` on ${node}`;
-  return `service ${service.spec.service}${where}: ${withImage}`;
+  const where = node === '' || reason.includes(node) ? '' : ` on ${node}`;
+  return `service ${service.spec.service}${where}: ${reason}`;
 }
 
 /** Rows for containers that were removed since the command began. */

@@ -165,16 +165,11 @@ test('services that only wait for a stuck dependency do not keep the command wai
   t.true(rows(judgement).includes('Container demo-web-1 Waiting node-1'));
 });
 
-test('a rejected task is reported with its image and node', (t) => {
-  const web = aService('web', { task: { container: { image: 'nosuch:1' } } });
-  const task = aTask(web, 1, {
-    node: 'n2',
-    state: 'rejected',
-    status: { error: 'pull access denied' },
-  });
-  t.deepEqual(judge(seen([web], [task])).stuck, [
-    'service web on node-2: image nosuch:1: pull access denied',
-  ]);
+test('a rejected task is reported with its service, node and error as it is', (t) => {
+  const web = aService('web', { task: { container: { image: 'app:1' } } });
+  const error = 'bind mount /srv/data: /srv/data is a symbolic link';
+  const task = aTask(web, 1, { node: 'n2', state: 'rejected', status: { error } });
+  t.deepEqual(judge(seen([web], [task])).stuck, [`service web on node-2: ${error}`]);
 });
 
 test('the command gives up after three rejected attempts', (t) => {
