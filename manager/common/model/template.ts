@@ -8,7 +8,16 @@ import type { TaskSpec } from './service.js';
  * is filled in when the task is created, what concerns its node when its container is created.
  */
 
-const placeholder = /\{\{-?\s*(.*?)\s*-?\}\}/gu;
+/** Matches in linear time: clients choose the text, and managers search it. */
+const placeholder = /\{\{([^{}]*)\}\}/gu;
+
+/** The expression of a placeholder without spaces and trim markers. */
+function expressionIn(content: string): string {
+  return content
+    .replace(/^-(?=\s)/u, '')
+    .replace(/(?<=\s)-$/u, '')
+    .trim();
+}
 
 /** Values of the fields that a template may name; an expression without a value stays as it is. */
 type TemplateValues = (expression: string) => string | undefined;
@@ -40,7 +49,7 @@ function labelKey(expression: string): string | undefined {
 
 /** Throws `invalid` for an expression that is none of the known fields. */
 function checkText(text: string): boolean {
-  const found = [...text.matchAll(placeholder)].map(([, expression = '']) => expression);
+  const found = [...text.matchAll(placeholder)].map(([, content = '']) => expressionIn(content));
   const unknown = found.find((each) => !knownFields.includes(each) && labelKey(each) === undefined);
   if (unknown !== undefined) {
     throw new AppError(
@@ -101,7 +110,7 @@ function expand(container: ContainerSpec, values: TemplateValues): ContainerSpec
   const fill = (text: string): string =>
     text.replaceAll(
       placeholder,
-      (whole: string, expression: string) => values(expression) ?? whole,
+      (whole: string, content: string) => values(expressionIn(content)) ?? whole,
     );
   const { hostname } = container;
   return {

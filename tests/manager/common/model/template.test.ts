@@ -56,3 +56,19 @@ test('templates are found in environment, hostname and mounts', (t) => {
     message: /^template \{\{\.Nothing\}\}: not supported; use \.Service\.ID/u,
   });
 });
+
+test('trim markers and spaces around an expression do not count', (t) => {
+  const container = aContainer({
+    templated: true,
+    env: { A: '{{- .Node.ID -}}/{{  .Node.OS  }}' },
+  });
+  t.is(expandForNode(container, node).env.A, 'n1/{{  .Node.OS  }}');
+  t.true(hasTemplate(aContainer({ env: { A: '{{- .Task.Slot -}}' } })));
+});
+
+test('a long text with an open placeholder is searched in linear time', (t) => {
+  const texts = ['{{' + ' '.repeat(100_000), '{{'.repeat(50_000), '{{-'.repeat(30_000)];
+  const started = performance.now();
+  for (const text of texts) t.false(hasTemplate(aContainer({ env: { A: text } })));
+  t.true(performance.now() - started < 5_000);
+});
