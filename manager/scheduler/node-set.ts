@@ -26,7 +26,7 @@ export class NodeSet {
   readonly #pinned = new Map<string, Volume>();
   /** Tasks that this decision has placed. */
   readonly #placed = new Map<TaskId, NodeId>();
-  readonly #placedTasks = new Set<Task>();
+  readonly #placedOnNode = new Map<NodeId, Task[]>();
   /** Maps of candidates with placements; those of the others belong to the store. */
   readonly #changed = new Map<Candidate, OwnMaps>();
 
@@ -55,8 +55,8 @@ export class NodeSet {
 
   /** Tasks of a node with those that this decision has placed on it. */
   tasksOn(id: NodeId): readonly Task[] {
-    const placed = [...this.#placedTasks].filter((task) => this.#placed.get(task.id) === id);
-    return [...this.#tasksOfNode(id), ...placed];
+    const placed = this.#placedOnNode.get(id);
+    return placed === undefined ? this.#tasksOfNode(id) : [...this.#tasksOfNode(id), ...placed];
   }
 
   /** Binds the volume to a further node. */
@@ -152,8 +152,9 @@ export class NodeSet {
   place(task: Task, candidate: Candidate, ports: readonly HostPort[]): void {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     const own = this.#ownMaps(candidate);
-    this.#placed.set(task.id, candidate.node.id);
-    this.#placedTasks.add(task);
+    const { id } = candidate.node;
+    this.#placed.set(task.id, id);
+    this.#placedOnNode.set(id, [...(this.#placedOnNode.get(id) ?? []), task]);
     candidate.freeNanoCpus -= nanoCpus;
     candidate.freeMemoryBytes -= memoryBytes;
     candidate.tasks += 1;

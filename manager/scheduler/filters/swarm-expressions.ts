@@ -3,6 +3,7 @@ import type { Node } from '../../common/model/node.js';
 import type { SwarmExpression } from '../../common/model/swarm-expression.js';
 import { expressionText, fitsExpression } from '../../common/model/swarm-expression.js';
 import type { Task } from '../../common/model/task.js';
+import { shortContainerId } from '../../store/container-id.js';
 import type { TasksOnNode } from '../demand.js';
 import type { NodeFilter } from './filter.js';
 import { reasonOnNodes } from './filter.js';
@@ -49,8 +50,7 @@ function nodeValues({ id, spec, description }: Node, key: string): readonly stri
 }
 
 function containerNames({ containerName, status: { containerId } }: Task): readonly string[] {
-  const shortLength = 12;
-  const ids = containerId === undefined ? [] : [containerId, containerId.slice(0, shortLength)];
+  const ids = containerId === undefined ? [] : [containerId, shortContainerId(containerId)];
   return [containerName, `/${containerName}`, ...ids];
 }
 

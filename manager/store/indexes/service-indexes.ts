@@ -9,7 +9,7 @@ export function serviceKeyOf(project: string, service: string): string {
   return `${project}/${service}`;
 }
 
-/** Indexes of the services: a change of one object finds the services that it concerns. */
+/** The name that the spec gives the container. */
 function containerNameOf({ spec }: Service): readonly string[] {
   const { containerName } = spec.task.container;
   return containerName === undefined ? [] : [containerName];

@@ -43,6 +43,17 @@ test('an affinity selects nodes by the containers on them', (t) => {
   t.is(place(['affinity:tier!=data', 'constraint:storage!=ssd']), 'web.1 node-3');
 });
 
+test('an affinity sees the containers that the same decision has placed', (t) => {
+  const created = ['app', 'agent'].flatMap((name) => {
+    const env = name === 'app' ? ['constraint:node==node-3'] : ['affinity:image==app:1'];
+    const { labels } = extractExpressions(env, {});
+    const container = { image: `${name}:1`, origin: { autoRemove: false }, labels };
+    return pending(name, 1, { task: { container } });
+  });
+  const tasks = created.map((task, at) => ({ ...task, createdAt: at }));
+  t.is(print(decide(snapshot({ nodes, tasks }))), 'app.1 node-3\nagent.1 node-3');
+});
+
 test('soft expressions are dropped together if no node satisfies all', (t) => {
   t.is(place(['affinity:image==~redis']), 'web.1 node-2');
   t.is(place(['affinity:image==~nosuch', 'constraint:storage==~disk']), 'web.1 node-1');
