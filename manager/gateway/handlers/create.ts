@@ -2,7 +2,7 @@ import { deployCluster } from '../../access/required-right.js';
 import { isFields } from '../../common/base/decode.js';
 import { AppError, isConflict, messageOf } from '../../common/base/errors.js';
 import type { ServiceId } from '../../common/model/ids.js';
-import type { Task } from '../../common/model/task.js';
+import type { Explanation, Task } from '../../common/model/task.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
 import { decodeCreateBody } from '../create/create-body.js';
@@ -113,9 +113,18 @@ function outcomeOf(task: Task | undefined): string | AppError | undefined {
   if (status.containerId !== undefined) return status.containerId;
   if (isTerminal(status.state)) return failureOf(status);
   if (status.state === 'pending' && explanation?.placed === false) {
-    return new AppError('unavailable', [explanation.summary, ...explanation.reasons].join('; '));
+    return new AppError('unavailable', refusalText(explanation));
   }
   return undefined;
+}
+
+/** Why no node takes a container; a reason with its nodes stands for the summary that it repeats. */
+export function refusalText({
+  summary,
+  reasons,
+}: Pick<Explanation, 'summary' | 'reasons'>): string {
+  const isRepeated = reasons.some((reason) => reason.startsWith(summary));
+  return (isRepeated ? reasons : [summary, ...reasons]).join('; ');
 }
 
 /** Removes what a failed create has left; the client gets the create's error. */
