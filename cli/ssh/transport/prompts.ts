@@ -88,7 +88,8 @@ export function programQuestioner(env: NodeJS.ProcessEnv): Questioner {
 export class SshPrompts {
   readonly #questioner: Questioner;
   readonly #answers = new Map<string, Promise<string | undefined>>();
-  readonly #asked = new Set<string>();
+  /** The last answer to each process and prompt. */
+  readonly #given = new Map<string, Promise<string | undefined>>();
   readonly #rejected = new Map<string, number>();
   readonly #locked = new Map<string, 'unasked' | 'wrong'>();
   #queue: Promise<unknown> = Promise.resolve();
@@ -182,26 +183,27 @@ export class SshPrompts {
     }
     const key = /passphrase for key '(.+)'/u.exec(prompt)?.[1];
     const attempt = `${String(pid)} ${prompt}`;
-    if (this.#asked.has(attempt) && this.#reject(prompt, key) >= maxAnswers) return undefined;
-    this.#asked.add(attempt);
-    const answer = await this.#once(prompt, () =>
-      this.#questioner.secret(prompt.replace(/:\s*$/u, '')),
-    );
+    // The same process asks again: the answer was wrong. Another one may have rejected it before.
+    const given = this.#given.get(attempt);
+    if (given !== undefined && given === this.#answers.get(prompt)) this.#reject(prompt, key);
+    if ((this.#rejected.get(prompt) ?? 0) >= maxAnswers) return undefined;
+    const asked = this.#once(prompt, () => this.#questioner.secret(prompt.replace(/:\s*$/u, '')));
+    this.#given.set(attempt, asked);
+    const answer = await asked;
     if (answer === undefined && key !== undefined) this.#locked.set(key, 'unasked');
     return answer;
   }
 
-  /** The same process asks again: the answer was wrong. Returns the number of wrong answers. */
-  #reject(prompt: string, key: string | undefined): number {
+  /** Drops a wrong answer; the next question asks the user again. */
+  #reject(prompt: string, key: string | undefined): void {
     this.#answers.delete(prompt);
     const times = (this.#rejected.get(prompt) ?? 0) + 1;
     this.#rejected.set(prompt, times);
     // The last answer may be right; then nothing fails.
     if (key !== undefined && times >= maxAnswers - 1) this.#locked.set(key, 'wrong');
-    return times;
   }
 
-  async #once(key: string, ask: () => Promise<string | undefined>): Promise<string | undefined> {
+  #once(key: string, ask: () => Promise<string | undefined>): Promise<string | undefined> {
     const known = this.#answers.get(key);
     if (known !== undefined) return known;
     const answer = this.#queue.then(async () => {
