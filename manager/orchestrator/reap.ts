@@ -1,19 +1,12 @@
 import { findLastWithVolumes } from '../store/volume-holder.js';
 import type { TaskId } from '../common/model/ids.js';
 import { currentTask, isNodeLost, isWanted, tasksBySlot } from '../store/slots.js';
-import type { Task } from '../common/model/task.js';
+import { taskHistoryLimit, type Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { TaskChange } from './task-change.js';
 import { deleteTask, retireTask } from './plan-slot.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
-
-/**
- * Number of ended tasks kept per slot, for `ps -a`, logs and explanations. Only tasks that ended by
- * themselves are kept: a replaced task is deleted, with its container, once its successor runs. The
- * last task whose container has anonymous volumes is kept as well: the next container reuses them.
- */
-const historyLength = 2;
 
 /**
  * Removes a task: deletes its record if it cannot run any more, else sets its desired state to
@@ -83,7 +76,7 @@ function reapSlot(
     .filter((task) => !isWanted(task) || ending.has(task.id))
     .filter((task) => task.desired !== 'remove' && isTerminal(task.status.state));
   const holder = findLastWithVolumes(tasks);
-  const old = new Set(history.slice(historyLength).filter((task) => task !== holder));
+  const old = new Set(history.slice(taskHistoryLimit).filter((task) => task !== holder));
   const successor = currentTask(tasks);
   return tasks.flatMap((task) => {
     if (old.has(task)) return [deleteTask(task, 'the history limit is reached')];

@@ -5,6 +5,13 @@ import type { TaskSpec } from './service.js';
 import type { DesiredState, TaskState } from './task-state.js';
 
 /**
+ * Number of ended tasks kept per slot, for `ps -a`, logs and explanations. Only tasks that ended by
+ * themselves are kept: a replaced task is deleted, with its container, once its successor runs. The
+ * last task whose container has anonymous volumes is kept as well: the next container reuses them.
+ */
+export const taskHistoryLimit = 2;
+
+/**
  * One attempt to fill a slot on one node. A task never moves and never runs again once it has
  * ended.
  */

@@ -2,6 +2,7 @@ import type { Fields } from '../../../common/base/decode.js';
 import type { Node } from '../../../common/model/node.js';
 import { vxlanPort } from '../../../common/model/network.js';
 import type { ClusterRecord } from '../../../store/store.js';
+import { taskHistoryLimit } from '../../../common/model/task.js';
 import { managerApiPort } from './node.js';
 
 interface SwarmContext {
@@ -28,7 +29,7 @@ export function toSwarmCluster({ cluster, record }: SwarmContext): SwarmCluster 
     Spec: {
       Name: 'default',
       Labels: {},
-      Orchestration: { TaskHistoryRetentionLimit: 5 },
+      Orchestration: { TaskHistoryRetentionLimit: taskHistoryLimit },
       Raft: {
         ...{ SnapshotInterval: 0, KeepOldSnapshots: 0, LogEntriesForSlowFollowers: 0 },
         ...{ ElectionTick: 0, HeartbeatTick: 0 },

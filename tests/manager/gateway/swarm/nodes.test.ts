@@ -6,6 +6,7 @@ import {
   gatewayScene,
   type GatewayScene,
 } from '../../../helpers/managers/gateway-scene.js';
+import { taskHistoryLimit } from '../../../../manager/common/model/task.js';
 import type { TestPki } from '../../../helpers/pki/pki.js';
 
 let pki: TestPki;
@@ -61,6 +62,7 @@ test('the cluster is an active swarm that cannot be joined or initialized again'
     Swarm: { LocalNodeState: 'active', ControlAvailable: true, Nodes: 2 },
   });
   const swarm = (await api.json('/swarm')) as { Version: { Index: number }; Spec: object };
+  t.like(swarm.Spec, { Orchestration: { TaskHistoryRetentionLimit: taskHistoryLimit } });
   const path = `/swarm/update?version=${String(swarm.Version.Index)}`;
   t.is((await api.request('POST', path, swarm.Spec)).status, 200);
   const changed = await api.request('POST', path, {
