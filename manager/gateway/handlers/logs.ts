@@ -1,6 +1,7 @@
 import { readVisible } from '../../access/required-right.js';
 import { isFields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
+import type { NodeId } from '../../common/model/ids.js';
 import type { Task } from '../../common/model/task.js';
 import { containerState } from '../../common/model/container-state.js';
 import type { PlacedContainer } from '../find-container.js';
@@ -69,7 +70,7 @@ export async function pourPast(
   sink: Sink,
 ): Promise<void> {
   const selection = readLogQuery(request, item.task);
-  await pour(context, item, { ...selection, options: { follow: false } }, sink);
+  await pourItem(context, item, { ...selection, options: { follow: false } }, sink);
 }
 
 const logs: RouteHandler = (context, request, reference = '') => {
@@ -89,26 +90,44 @@ const logs: RouteHandler = (context, request, reference = '') => {
   return {
     kind: 'stream',
     contentType: `application/vnd.docker.${format}-stream`,
-    pour: (sink) => pour(context, item, selection, sink),
+    pour: (sink) => pourItem(context, item, selection, sink),
   };
 };
 
-async function pour(
-  { workers }: GatewayContext,
+function pourItem(
+  context: GatewayContext,
   { task, node }: PlacedContainer,
   selection: LogSelection,
   sink: Sink,
 ): Promise<void> {
+  return pourLog(context, { task, nodeId: node.id, selection }, sink);
+}
+
+interface LogSource {
+  readonly task: Pick<Task, 'id'>;
+  readonly nodeId: NodeId;
+  readonly selection: LogSelection;
+  /** Follows the time stamp of each frame: clients read it from every one. */
+  readonly prefix?: string;
+}
+
+/** Sends the log of one task. */
+export async function pourLog(
+  { workers }: Pick<GatewayContext, 'workers'>,
+  source: LogSource,
+  sink: Sink,
+): Promise<void> {
+  const { task, nodeId, selection } = source;
   const request = { kind: 'logs', taskId: task.id, options: selection.options } as const;
-  const { stream } = await workers.open(node.id, request, sink.signal);
+  const { stream } = await workers.open(nodeId, request, sink.signal);
   const close = (): void => {
     stream.close();
   };
   sink.signal.addEventListener('abort', close, { once: true });
-  const format = formatter(selection);
+  const format = formatter(source);
   try {
     for await (const message of stream) {
-      const lines = decodeLogLines(message, `logs of task ${task.id} from node ${node.id}`);
+      const lines = decodeLogLines(message, `logs of task ${task.id} from node ${nodeId}`);
       const chunk = Buffer.concat(
         lines.filter(({ stream: of }) => selection.streams.has(of)).map(format),
       );
@@ -121,15 +140,18 @@ async function pour(
 }
 
 /** Returns the formatter of a log: the engine's stream, with long lines in one piece. */
-function formatter({ timestamps, isTty }: LogSelection): (line: LogLine) => Uint8Array {
+function formatter({
+  selection: { timestamps, isTty },
+  prefix = '',
+}: LogSource): (line: LogLine) => Uint8Array {
   const unfinished = new Map<LogLine['stream'], string>();
   return (line) => {
     const { stamp, stream, partial = false } = line;
-    const continues = unfinished.get(stream) === stamp;
+    const continues = prefix === '' && unfinished.get(stream) === stamp;
     if (partial) unfinished.set(stream, stamp);
     else unfinished.delete(stream);
     const text = Buffer.concat([
-      Buffer.from(timestamps && !continues ? `${stamp} ` : ''),
+      Buffer.from(continues ? '' : `${timestamps ? `${stamp} ` : ''}${prefix}`),
       logBytes(line),
       Buffer.from(partial ? '' : isTty ? '\r\n' : '\n'),
     ]);

@@ -1,63 +1,28 @@
 import { readVisible } from '../../access/required-right.js';
 import { messageOf } from '../../common/base/errors.js';
+import type { NodeId } from '../../common/model/ids.js';
 import type { Task } from '../../common/model/task.js';
 import { isAssigned, isTerminal } from '../../common/model/task-state.js';
-import type { LogLine } from '../../common/protocol/worker-calls.js';
-import { logBytes } from '../../common/protocol/worker-calls.js';
-import { decodeLogLines } from '../../common/protocol/worker-stream-decoders.js';
 import type { ApiRequest, GatewayContext, Route, RouteHandler } from '../context.js';
 import type { LogSelection } from '../handlers/logs.js';
-import { readLogQuery } from '../handlers/logs.js';
+import { pourLog, readLogQuery } from '../handlers/logs.js';
 import { flagParameter } from '../query.js';
-import type { ApiResponse, Sink } from '../response.js';
+import type { ApiResponse } from '../response.js';
 import { multiplexed } from '../translate/multiplex.js';
 import { findSwarmService, findSwarmTask } from './find.js';
 
-interface LogSource {
-  readonly task: Task & { readonly nodeId: NonNullable<Task['nodeId']> };
+interface TaskLog {
+  readonly task: Task;
+  readonly nodeId: NodeId;
   readonly selection: LogSelection;
-  /** Whether each line tells its node, service and task. */
-  readonly hasDetails: boolean;
+  /** The place of the task, if the client asked for details. */
+  readonly prefix: string;
 }
 
 /** A task's place as the client splits it off again: `key=value` pairs separated by commas. */
-function detailsOf({ id, serviceId, nodeId }: LogSource['task']): string {
+function detailsOf({ id, serviceId }: Task, nodeId: NodeId): string {
   const key = 'com.docker.swarm';
-  return `${key}.node.id=${nodeId},${key}.service.id=${serviceId},${key}.task.id=${id}`;
-}
-
-function formatter({ task, selection, hasDetails }: LogSource): (line: LogLine) => Uint8Array {
-  const prefix = hasDetails ? `${detailsOf(task)} ` : '';
-  return (line) => {
-    const stamp = selection.timestamps ? `${line.stamp} ` : '';
-    const text = Buffer.concat([
-      Buffer.from(`${stamp}${prefix}`),
-      logBytes(line),
-      Buffer.from('\n'),
-    ]);
-    return selection.isTty ? text : multiplexed(line.stream, text);
-  };
-}
-
-async function pourTask({ workers }: GatewayContext, source: LogSource, sink: Sink): Promise<void> {
-  const { task, selection } = source;
-  const request = { kind: 'logs', taskId: task.id, options: selection.options } as const;
-  const { stream } = await workers.open(task.nodeId, request, sink.signal);
-  const close = (): void => {
-    stream.close();
-  };
-  sink.signal.addEventListener('abort', close, { once: true });
-  const format = formatter(source);
-  try {
-    for await (const message of stream) {
-      const lines = decodeLogLines(message, `logs of task ${task.id} from node ${task.nodeId}`);
-      const shown = lines.filter(({ stream: of }) => selection.streams.has(of)).map(format);
-      if (shown.length > 0) await sink.send(Buffer.concat(shown));
-    }
-  } finally {
-    sink.signal.removeEventListener('abort', close);
-    close();
-  }
+  return `${key}.node.id=${nodeId},${key}.service.id=${serviceId},${key}.task.id=${id} `;
 }
 
 /**
@@ -66,27 +31,25 @@ async function pourTask({ workers }: GatewayContext, source: LogSource, sink: Si
  */
 function logsOf(context: GatewayContext, request: ApiRequest, tasks: readonly Task[]): ApiResponse {
   const hasDetails = flagParameter(request.query, 'details');
-  const sources = tasks.flatMap((task): LogSource[] => {
+  const sources = tasks.flatMap((task): TaskLog[] => {
     const { nodeId } = task;
     if (nodeId === undefined) return [];
     const selection = readLogQuery(request, task);
-    return [{ task: { ...task, nodeId }, selection, hasDetails }];
+    return [{ task, nodeId, selection, prefix: hasDetails ? detailsOf(task, nodeId) : '' }];
   });
   const isRaw = sources.some(({ selection }) => selection.isTty);
   return {
     kind: 'stream',
     contentType: `application/vnd.docker.${isRaw ? 'raw' : 'multiplexed'}-stream`,
     pour: async (sink) => {
-      const one = async (source: LogSource): Promise<void> => {
+      const one = async (source: TaskLog): Promise<void> => {
         try {
-          await pourTask(context, source, sink);
+          await pourLog(context, source, sink);
         } catch (error) {
           if (sink.signal.aborted) return;
-          const details = hasDetails ? `${detailsOf(source.task)} ` : '';
-          const line = Buffer.from(
-            `${details}log of task ${source.task.id}: ${messageOf(error)}\n`,
-          );
-          await sink.send(source.selection.isTty ? line : multiplexed('stderr', line));
+          const { prefix, task, selection } = source;
+          const line = Buffer.from(`${prefix}log of task ${task.id}: ${messageOf(error)}\n`);
+          await sink.send(selection.isTty ? line : multiplexed('stderr', line));
         }
       };
       await Promise.all(sources.map(one));
