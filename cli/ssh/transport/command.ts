@@ -8,7 +8,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { SshExecOptions, SshExecResult } from '../target.js';
 import { loginShellCommand, MarkedOutput } from './command-line.js';
 import type { SharedConnection } from './connection.js';
-import { endOf, outputLimit } from './run-ssh.js';
+import { endGroup, endOf, outputLimit } from './run-ssh.js';
 
 /** How a command ended: `replaced` if the machine ran another one, such as a forced command. */
 export type CommandEnd =
@@ -80,7 +80,7 @@ export async function runInSession(
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const ends = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
   const stop = (): void => {
-    child.kill();
+    endGroup(child);
   };
   ends.addEventListener('abort', stop, { once: true });
   try {
@@ -93,7 +93,7 @@ export async function runInSession(
     return await classify(connection, session.log, result, marked);
   } finally {
     ends.removeEventListener('abort', stop);
-    if (child.exitCode === null) child.kill();
+    if (child.exitCode === null && child.signalCode === null) endGroup(child);
     await rm(session.log, { force: true });
   }
 }

@@ -36,6 +36,20 @@ export async function endOf(child: ChildProcess): Promise<number | null> {
   }
 }
 
+/**
+ * Ends a detached ssh with the programs that it started: a ProxyCommand or the ssh of a jump host
+ * outlives a signal to ssh alone, and keeps its output open.
+ */
+export function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid);
+  } catch (error) {
+    // Every process of the group has ended.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** A clock that stands still while the user is asked. */
 export interface PausableDeadline {
   readonly timeoutMs: number;
@@ -53,7 +67,7 @@ function limit(child: ChildProcess, deadline: PausableDeadline, expired: () => v
     if (leftMs > 0) return;
     clearInterval(timer);
     expired();
-    child.kill();
+    endGroup(child);
   }, stepMs);
   return () => {
     clearInterval(timer);
@@ -87,7 +101,7 @@ export async function runSsh(
     timedOut = true;
   });
   const abort = (): void => {
-    child.kill();
+    endGroup(child);
   };
   options.signal?.addEventListener('abort', abort, { once: true });
   try {

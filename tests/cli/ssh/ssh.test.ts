@@ -13,6 +13,7 @@ import test from 'ava';
 import { readHostKey, SshSession } from '../../../cli/ssh/ssh.js';
 import type { SshConnectOptions, SshTarget } from '../../../cli/ssh/target.js';
 import { programQuestioner, SshPrompts } from '../../../cli/ssh/transport/prompts.js';
+import { until } from '../../helpers/until.js';
 import {
   answeringProgram,
   makeKey,
@@ -298,6 +299,27 @@ test.serial('a deadline, an interrupt and a lost connection are told apart', asy
   t.true(session.isLost);
   await session.reconnect({ timeoutMs: 10_000 });
   t.is((await session.exec(['echo', 'again'])).stdout, 'again\n');
+});
+
+test.serial('a deadline ends the programs that ssh started, too', async (t) => {
+  const server = await startSshServerWithKey(t);
+  const pidFile = join(server.home, 'pid');
+  const command = `ProxyCommand sh -c 'echo $$ >${pidFile}; exec sleep 60'`;
+  await writeFile(join(server.home, 'config'), `Host *\n  ${command}\n`);
+  const own = { HOME: server.home, SHOAL_SSH_CONFIG: join(server.home, 'config') };
+  const options: SshConnectOptions = { timeoutMs: 1_000, env: own };
+  await t.throwsAsync(SshSession.connect(targetOf(server.port), options), {
+    message: /cannot be reached by ssh: timed out/u,
+  });
+  const pid = Number(await readFile(pidFile, 'utf8'));
+  await until('end of the program', 5_000, () => {
+    try {
+      return !process.kill(pid, 0);
+    } catch {
+      // No such process.
+      return true;
+    }
+  });
 });
 
 test.serial('an unknown host, a closed port and a bad configuration are told apart', async (t) => {
