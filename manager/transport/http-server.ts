@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { idleConnectionMs } from '../common/protocol/transport-call.js';
 import type { FailureLog } from './failure-log.js';
 import { failRequest, failUpgrade } from './http-response.js';
 
@@ -10,6 +11,8 @@ export const httpDeadlines = {
   // Uploads of images take minutes; `readBody` bounds the time of other bodies.
   requestTimeout: 0,
   connectionsCheckingInterval: 5_000,
+  // Also for Docker clients, which reuse connections: dockerd closes no idle one.
+  keepAliveTimeout: 4 * idleConnectionMs,
 };
 
 /** Open connections of a server. */

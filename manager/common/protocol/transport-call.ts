@@ -17,6 +17,12 @@ export interface HttpCallOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Time after which a client closes an idle connection, ms. A server keeps it for longer: a request
+ * on a connection that its server closes at that moment would fail with a reset.
+ */
+export const idleConnectionMs = 30_000;
+
 /** HTTP client for one manager: `POST`s JSON over mutual TLS with keep-alive connections. */
 export class ManagerHttpClient {
   readonly #address: string;
@@ -38,6 +44,8 @@ export class ManagerHttpClient {
       ...tlsOptions(options.tls),
       checkServerIdentity: serverIdentityCheck(options.verifyPeer),
       keepAlive: true,
+      // Ends idle connections only: calls have deadlines of their own.
+      timeout: idleConnectionMs,
       maxSockets: 8,
     });
   }

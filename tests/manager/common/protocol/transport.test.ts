@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { AppError, isAppError } from '../../../../manager/common/base/errors.js';
@@ -5,7 +8,10 @@ import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
 import type { PeerIdentity } from '../../../../manager/common/pki/pki.js';
 import { peerIdentity } from '../../../../manager/common/pki/pki.js';
 import { dial, parseErrorResponse } from '../../../../manager/common/protocol/transport.js';
-import { ManagerHttpClient } from '../../../../manager/common/protocol/transport-call.js';
+import {
+  idleConnectionMs,
+  ManagerHttpClient,
+} from '../../../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../../../manager/common/protocol/transport-connection.js';
 import type { StreamRequest } from '../../../../manager/transport/request-router.js';
 import type {
@@ -192,6 +198,20 @@ test('a call returns JSON, and an error keeps its kind and message', async (t) =
   );
   t.true(isAppError(error) && error.kind === 'conflict');
   t.is((error as Error).message, 'volume db is in use');
+});
+
+test('a server keeps idle connections for longer than its clients do', async (t) => {
+  const server = await startServer(t, echo);
+  const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
+  t.teardown(() => {
+    agent.destroy();
+  });
+  const asked = request({ host: '127.0.0.1', port: server.port, path: '/v1/health', agent }).end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  answer.resume();
+  const shown = String(answer.headers['keep-alive']);
+  const seconds = Number(/^timeout=(\d+)$/u.exec(shown)?.[1]);
+  t.true(seconds * 1000 >= 2 * idleConnectionMs, shown);
 });
 
 test('a call without a response before its deadline throws timeout', async (t) => {
