@@ -1,6 +1,6 @@
+import { untilAborted } from '../../../../manager/common/base/cancellation.js';
 import {
   AppError,
-  isAppError,
   isConflict,
   isNotFound,
   isUnavailable,
@@ -15,16 +15,15 @@ import {
 } from '../../../../manager/common/model/trust/image-record.js';
 import type { NodeImage } from '../../../../manager/common/protocol/worker-calls.js';
 import type { ProgressCallback } from '../../executor.js';
-import { JsonLines } from '../../json-lines.js';
-import { decoded, translateError, type EngineClient } from '../client.js';
+import { decoded, type EngineClient } from '../client.js';
 import { FetchedCopies } from './fetched-copies.js';
-import { inspectedImage, progressLine } from './image-answers.js';
+import { inspectedImage, type InspectedImage } from './image-answers.js';
+import { loadVerified } from './load-archive.js';
 import type { LocalImage } from './local-image.js';
 import { toLocalImage, toNodeImage } from './local-image.js';
 import { toReference } from './reference.js';
-import { checkLine, PullMeter } from './pull-progress.js';
+import { pullFromRegistry } from './registry-pull.js';
 import type { ExpectedImage } from './verify-archive.js';
-import { verifiedArchive } from './verify-archive.js';
 
 /** Fetches the image from another node of the cluster; returns that node's name. */
 export type FetchFromPeer = (
@@ -35,12 +34,6 @@ export type FetchFromPeer = (
 
 /** Signal for work that several tasks share; it is never aborted. */
 const neverAborts = new AbortController().signal;
-
-/**
- * Limits on silence during a pull: with an unreachable registry the engine may block for minutes.
- */
-const firstProgressTimeoutMs = 60_000;
-const nextProgressTimeoutMs = 300_000;
 
 /**
  * The engine's images: inspected once and cached; concurrent pulls of the same image are shared.
@@ -173,16 +166,27 @@ export class Images {
   async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
     const cached = this.#cache.get(image);
     if (cached !== undefined) return cached;
+    const seen = await this.#inspect(image, signal);
+    if (seen === undefined) return undefined;
+    const local = toLocalImage(image, seen);
+    this.#cache.set(image, local);
+    return local;
+  }
+
+  /** Inspects the image, bypassing the cache. */
+  async inspect(image: string, signal: AbortSignal): Promise<NodeImage | undefined> {
+    const seen = await this.#inspect(image, signal);
+    return seen === undefined ? undefined : toNodeImage(seen);
+  }
+
+  async #inspect(image: string, signal: AbortSignal): Promise<InspectedImage | undefined> {
     try {
-      const seen = await this.#client.call(
+      return await this.#client.call(
         `inspect image ${image}`,
         decoded(inspectedImage, (docker) => docker.getImage(image).inspect()),
         signal,
         15_000,
       );
-      const local = toLocalImage(image, seen);
-      this.#cache.set(image, local);
-      return local;
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -203,49 +207,11 @@ export class Images {
     expected: ExpectedImage,
     signal: AbortSignal,
   ): Promise<void> {
-    const refused = new AbortController();
-    const checked = verifiedArchive(archive, expected);
-    // The engine waits for the rest of an archive whose request stays open.
-    checked.once('error', (error) => {
-      refused.abort(error);
-    });
-    const either = AbortSignal.any([signal, refused.signal]);
-    let { id } = expected;
     try {
-      const answer = await this.#client.open(
-        'load an image',
-        (docker, abortSignal) => docker.loadImage(checked, { abortSignal }),
-        either,
-      );
-      const lines = new JsonLines(progressLine, 'load an image: engine answer');
-      for await (const chunk of answer as AsyncIterable<Uint8Array>) {
-        for (const line of lines.push(chunk)) {
-          checkLine(line);
-          id = /^Loaded image ID: (\S+)/u.exec(line.stream ?? '')?.[1] ?? id;
-        }
-      }
+      const id = await loadVerified(this.#client, archive, expected, signal);
       this.#fetched.note(expected.image, { id, recordedId: expected.id });
-    } catch (error) {
-      throw refused.signal.aborted ? refused.signal.reason : error;
     } finally {
-      checked.destroy();
       this.invalidate();
-    }
-  }
-
-  /** Inspects the image, bypassing the cache. */
-  async inspect(image: string, signal: AbortSignal): Promise<NodeImage | undefined> {
-    try {
-      const seen = await this.#client.call(
-        `inspect image ${image}`,
-        decoded(inspectedImage, (docker) => docker.getImage(image).inspect()),
-        signal,
-        15_000,
-      );
-      return toNodeImage(seen);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
     }
   }
 
@@ -290,12 +256,7 @@ export class Images {
       });
       this.#pulls.set(key, pull);
     }
-    const aborted = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => {
-        reject(new AppError('cancelled', `pull of ${spec.image}: cancelled`));
-      });
-    });
-    await Promise.race([pull, aborted]);
+    await untilAborted(pull, signal);
   }
 
   async #obtain(
@@ -312,7 +273,11 @@ export class Images {
     );
     if (pullPolicy !== 'never') {
       try {
-        await this.#pull(spec, progress);
+        await pullFromRegistry(
+          { client: this.#client, nodeName: this.#nodeName, clock: this.#clock },
+          spec,
+          progress,
+        );
         this.invalidate();
         const pulled = await this.find(reference, neverAborts);
         if (pulled === undefined || this.#mayRun(spec, pulled, recordedId)) return;
@@ -351,48 +316,6 @@ export class Images {
     } catch (error) {
       if (isUnavailable(error)) throw error;
       throw new AppError('not-found', `${refusal.message}; ${messageOf(error)}`, { cause: error });
-    }
-  }
-
-  async #pull(spec: ContainerSpec, progress: ProgressCallback): Promise<void> {
-    const image = runReference(spec);
-    const silence = new AbortController();
-    const onSilence = (): void => {
-      silence.abort(new AppError('timeout', 'registry did not respond in time'));
-    };
-    let cancelTimer = this.#clock.after(firstProgressTimeoutMs, onSilence);
-    progress(`pulling ${image}`);
-    try {
-      const stream = await this.#client.open(
-        `pull ${image}`,
-        (docker, abortSignal) =>
-          docker.createImage({
-            ...toReference(image),
-            ...(spec.platform === undefined ? {} : { platform: spec.platform }),
-            abortSignal,
-          }),
-        silence.signal,
-      );
-      const lines = new JsonLines(progressLine, `pull ${image}: engine answer`);
-      const meter = new PullMeter();
-      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-        cancelTimer();
-        cancelTimer = this.#clock.after(nextProgressTimeoutMs, onSilence);
-        const percentage = meter.read(lines.push(chunk));
-        if (percentage !== undefined) progress(`pulling ${image}: ${percentage}`);
-      }
-    } catch (error) {
-      const reason: unknown = silence.signal.aborted ? silence.signal.reason : error;
-      // An engine that became unreachable has given no final answer: the pull is retried.
-      if (!isAppError(reason) || isUnavailable(reason))
-        throw translateError(error, `pull ${image}`);
-      throw new AppError(
-        'not-found',
-        `image ${image} is not on node ${this.#nodeName} and cannot be pulled: ${messageOf(reason).replace(`pull ${image}: `, '')}`,
-        { cause: error },
-      );
-    } finally {
-      cancelTimer();
     }
   }
 }
