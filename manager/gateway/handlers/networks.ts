@@ -9,6 +9,7 @@ import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { decodeNetworkBody, predefinedNetworks } from '../create/network-body.js';
 import { placedContainer, type PlacedContainer } from '../find-container.js';
+import { shortContainerId } from '../../store/container-id.js';
 import { byNewest } from '../../store/slots.js';
 import { parseQueryFilters, passesLabels, pruneFilters, untilFilter } from '../filters.js';
 import { lookupNetwork } from '../find-resource.js';
@@ -102,7 +103,7 @@ const remove: RouteHandler = async (context, request, reference = '') => {
   const users = attachedTo(view, network).filter(({ task }) => !isLeaving(view, task));
   if (users.length > 0) {
     const endpoints = users.map(
-      ({ task, containerId }) => `name:"${task.containerName}" id:"${containerId.slice(0, 12)}"`,
+      ({ task, containerId }) => `name:"${task.containerName}" id:"${shortContainerId(containerId)}"`,
     );
     throw new AppError(
       'forbidden',

@@ -9,6 +9,7 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import { flagParameter } from '../query.js';
 import type { ApiResponse } from '../response.js';
+import type { StoreView } from '../../store/store.js';
 import { waitForState } from '../wait-for-state.js';
 
 /** Deadline of a node to stop and remove a container. */
@@ -26,7 +27,7 @@ const remove: RouteHandler = async (context, request, reference = ''): Promise<A
   const item = findContainer(context.store.view, reference);
   requireNode(item, 'remove');
   const force = flagParameter(query, 'force');
-  const volumes = flagParameter(query, 'v') ? anonymousVolumesOf(context, item) : [];
+  const volumes = flagParameter(query, 'v') ? anonymousVolumesOf(context.store.view, item) : [];
   await context.control('container.remove', { taskId: item.task.id, force }, request);
   await untilRemoved(context, item, request);
   await removeUnused(volumes, (name) =>
@@ -35,21 +36,25 @@ const remove: RouteHandler = async (context, request, reference = ''): Promise<A
   return { kind: 'empty', status: 204 };
 };
 
-/** The volumes without a name of their own that only this container has. */
-function anonymousVolumesOf({ store }: GatewayContext, { task }: PlacedContainer): string[] {
-  const { view } = store;
-  const isAnonymous = (name: string): boolean =>
-    Object.hasOwn(view.volumeByName(name)?.spec.labels ?? {}, anonymousVolumeLabel);
-  const own = volumesOf(task.spec).filter(isAnonymous);
-  if (own.length === 0) return [];
-  const others = view.list('services').filter(({ id }) => id !== task.serviceId);
-  const used = new Set(others.flatMap(({ spec }) => volumesOf(spec.task)));
-  const isLent = others.some(({ spec }) => borrows(spec.task, task.status.containerId ?? ''));
-  return isLent ? [] : own.filter((name) => !used.has(name));
+/**
+ * Anonymous volumes of a container; none while another container borrows its volumes. The control
+ * API refuses to remove those that another service mounts.
+ */
+export function anonymousVolumesOf(
+  view: StoreView,
+  { task }: Pick<PlacedContainer, 'task'>,
+): readonly string[] {
+  const own = volumesOf(task.spec).filter((name) =>
+    Object.hasOwn(view.volumeByName(name)?.spec.labels ?? {}, anonymousVolumeLabel),
+  );
+  const { containerId } = task.status;
+  const isLent = (): boolean =>
+    view.list('services').some(({ spec }) => borrows(spec.task, containerId));
+  return own.length === 0 || isLent() ? [] : own;
 }
 
 /** Whether a client's container mounts the volumes of another one (`--volumes-from`). */
-function borrows({ container }: TaskSpec, containerId: string): boolean {
+function borrows({ container }: TaskSpec, containerId: string | undefined): boolean {
   const lenders = container.hostConfig.VolumesFrom;
   if (!Array.isArray(lenders)) return false;
   return lenders.some((lender) => String(lender).split(':')[0] === containerId);

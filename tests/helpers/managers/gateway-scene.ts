@@ -2,6 +2,7 @@ import type { ExecutionContext } from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
 import type { FakeWorker } from '../fakes/fake-worker.js';
+import { aStatus } from '../fakes/fake-worker.js';
 import type { TestPki } from '../pki/pki.js';
 import { until } from '../until.js';
 import { DockerApi } from './docker-api.js';
@@ -57,4 +58,20 @@ export async function containerNames(api: DockerApi, query = ''): Promise<string
 /** The message of an error. */
 export function errorMessage(body: string): string {
   return (JSON.parse(body) as { message: string }).message;
+}
+
+/** Lets the node that gets the held container create it under this id. */
+export async function createHeld(
+  workers: readonly FakeWorker[],
+  containerId: string,
+): Promise<void> {
+  await until('a node has the container', 60_000, () => {
+    for (const worker of workers) {
+      const held = [...worker.held.tasks.values()].find(({ desired }) => desired === 'ready');
+      if (held === undefined) continue;
+      worker.report(held.id, aStatus('ready', { containerId }));
+      return true;
+    }
+    return false;
+  });
 }

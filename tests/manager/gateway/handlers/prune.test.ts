@@ -1,30 +1,18 @@
 import test from 'ava';
 import { encodeStreamFrame } from '../../../../manager/common/protocol/frames.js';
-import type { FakeWorker } from '../../../helpers/fakes/fake-worker.js';
-import { aStatus } from '../../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../../helpers/pki/pki.js';
 import { createManagerPki } from '../../../helpers/managers/test-manager.js';
-import { containerNames, gatewayScene } from '../../../helpers/managers/gateway-scene.js';
-import { until } from '../../../helpers/until.js';
+import {
+  containerNames,
+  createHeld,
+  gatewayScene,
+} from '../../../helpers/managers/gateway-scene.js';
 
 let pki: TestPki;
 
 test.before(async () => {
   pki = await createManagerPki();
 });
-
-/** Lets the node that gets the held container create it under this id. */
-async function createHeld(workers: readonly FakeWorker[], containerId: string): Promise<void> {
-  await until('a node has the container', 60_000, () => {
-    for (const worker of workers) {
-      const held = [...worker.held.tasks.values()].find(({ desired }) => desired === 'ready');
-      if (held === undefined) continue;
-      worker.report(held.id, aStatus('ready', { containerId }));
-      return true;
-    }
-    return false;
-  });
-}
 
 test("prune removes a client's stopped container and frees its network", async (t) => {
   const { api, workers } = await gatewayScene(t, pki);
