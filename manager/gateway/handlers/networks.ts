@@ -103,7 +103,8 @@ const remove: RouteHandler = async (context, request, reference = '') => {
   const users = attachedTo(view, network).filter(({ task }) => !isLeaving(view, task));
   if (users.length > 0) {
     const endpoints = users.map(
-      ({ task, containerId }) => `name:"${task.containerName}" id:"${shortContainerId(containerId)}"`,
+      ({ task, containerId }) =>
+        `name:"${task.containerName}" id:"${shortContainerId(containerId)}"`,
     );
     throw new AppError(
       'forbidden',
