@@ -1,4 +1,11 @@
-import { decode, object, optional, string } from '../../common/base/decode.js';
+import {
+  decode,
+  isFields,
+  object,
+  optional,
+  string,
+  type Fields,
+} from '../../common/base/decode.js';
 import { parseImageTag } from '../../common/model/trust/image-tag.js';
 import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
 import type { ApiRequest, GatewayContext } from '../context.js';
@@ -54,15 +61,32 @@ export function tagCall(
   return { method: 'POST', path: `/images/${name}@${digest}/tag?${query}`, apiMinor };
 }
 
-/** Decodes the header of the Engine API; undefined without credentials that can be read. */
-function credentialsOf(header: string | undefined): RegistryAuth | undefined {
-  if (header === undefined) return undefined;
+/** The record in the header of the Engine API; undefined if it cannot be read. */
+function authRecord(header: string): Fields | undefined {
   try {
-    const text = Buffer.from(header, 'base64url').toString('utf8');
-    const auth = decode(JSON.parse(text), registryAuth, 'x-registry-auth');
-    return Object.values(auth).some((value) => value !== '') ? auth : undefined;
+    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
+    return isFields(value) ? value : undefined;
   } catch {
     // The engine judges the header of the pull itself.
+    return undefined;
+  }
+}
+
+const secretKeys = ['username', 'password', 'auth', 'identitytoken', 'registrytoken'];
+
+/** Whether a header has credentials: clients without a login send an empty record. */
+export function hasCredentials(header: string): boolean {
+  const record = authRecord(header) ?? {};
+  return secretKeys.some((key) => typeof record[key] === 'string' && record[key] !== '');
+}
+
+/** Decodes the header of the Engine API; undefined without credentials that can be read. */
+function credentialsOf(header: string | undefined): RegistryAuth | undefined {
+  if (header === undefined || !hasCredentials(header)) return undefined;
+  try {
+    return decode(authRecord(header), registryAuth, 'x-registry-auth');
+  } catch {
+    // As above.
     return undefined;
   }
 }

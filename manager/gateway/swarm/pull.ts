@@ -1,9 +1,11 @@
-import { isFields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ServiceSpec } from '../../common/model/service.js';
+import { parseImageTag } from '../../common/model/trust/image-tag.js';
 import type { ApiRequest, GatewayContext } from '../context.js';
 import { pullImage } from '../handlers/image-transfers.js';
+import { hasCredentials } from '../images/pinned-pull.js';
 import type { ApiResponse } from '../response.js';
+import { ProgressFailure } from '../translate/progress-lines.js';
 
 /**
  * Pulls a service's image with the client's credentials (`--with-registry-auth`), before the service
@@ -15,8 +17,8 @@ export async function pullForService(
   request: ApiRequest,
   { task }: ServiceSpec,
 ): Promise<void> {
-  const header = request.headers['x-registry-auth'];
-  if (typeof header !== 'string' || !hasCredentials(header)) return;
+  const [header] = request.distinctHeaders['x-registry-auth'] ?? [];
+  if (header === undefined || !hasCredentials(header)) return;
   const { image } = task.container;
   const answer = await pullImage(context, {
     ...request,
@@ -28,42 +30,26 @@ export async function pullForService(
 
 /** The parameters of a pull; an image without tag and digest means `latest`. */
 function pullQuery(image: string): URLSearchParams {
-  const hasVersion = image.includes('@') || /:[^/]+$/u.test(image);
+  const { tag, digest } = parseImageTag(image);
+  const hasVersion = tag !== undefined || digest !== undefined;
   return new URLSearchParams({ fromImage: hasVersion ? image : `${image}:latest` });
 }
 
-/** Whether a header has credentials: clients send an empty record without a login. */
-function hasCredentials(header: string): boolean {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString());
-    if (!isFields(value)) return false;
-    return ['username', 'password', 'auth', 'identitytoken', 'registrytoken'].some(
-      (key) => typeof value[key] === 'string' && value[key] !== '',
-    );
-  } catch {
-    return false;
-  }
-}
-
-/** Reads the progress to its end; its last error is that of the pull. */
+/** Reads the progress to its end. Throws `invalid` with its last error. */
 async function requireSuccess(
   image: string,
   answer: ApiResponse,
   signal: AbortSignal,
 ): Promise<void> {
   if (answer.kind !== 'stream') return;
-  let failure = '';
+  const progress = new ProgressFailure();
   await answer.pour({
     signal,
     send: (chunk) => {
-      failure =
-        errorIn(String(chunk instanceof Uint8Array ? Buffer.from(chunk) : chunk)) ?? failure;
+      progress.push(chunk);
       return Promise.resolve();
     },
   });
-  if (failure !== '') throw new AppError('invalid', `image ${image}: ${failure}`);
-}
-
-function errorIn(text: string): string | undefined {
-  return /"error":"((?:[^"\\]|\\.)*)"/u.exec(text)?.[1];
+  const failure = progress.end();
+  if (failure !== undefined) throw new AppError('invalid', `image ${image}: ${failure}`);
 }

@@ -41,14 +41,55 @@ function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
+/** Cuts chunks of text into lines without their ends; blank lines are dropped. */
+class LineCutter {
+  readonly #decoder = new TextDecoder();
+  #rest = '';
+
+  /** The lines that the chunk completes. */
+  push(chunk: string | Uint8Array): readonly string[] {
+    const text = typeof chunk === 'string' ? chunk : this.#decoder.decode(chunk, { stream: true });
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    return withoutBlank(lines);
+  }
+
+  /** The last line, if it has no end. */
+  end(): readonly string[] {
+    return withoutBlank([this.#rest]);
+  }
+}
+
+function withoutBlank(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => line.trim()).filter((line) => line !== '');
+}
+
 /** Splits a stream of bytes into lines without their ends; blank lines are dropped. */
 export async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') yield line.trim();
+  const cutter = new LineCutter();
+  for await (const chunk of body) yield* cutter.push(chunk);
+  yield* cutter.end();
+}
+
+/** Reads a progress stream for its last error. */
+export class ProgressFailure {
+  readonly #cutter = new LineCutter();
+  #failure: string | undefined;
+
+  push(chunk: string | Uint8Array): void {
+    this.#read(this.#cutter.push(chunk));
   }
-  if (rest.trim() !== '') yield rest.trim();
+
+  /** The error, after the last chunk; undefined if the action succeeded. */
+  end(): string | undefined {
+    this.#read(this.#cutter.end());
+    return this.#failure;
+  }
+
+  #read(lines: readonly string[]): void {
+    for (const line of lines) {
+      const error = parsed(line)?.error;
+      if (typeof error === 'string') this.#failure = error;
+    }
+  }
 }
