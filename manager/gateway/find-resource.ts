@@ -1,16 +1,17 @@
 import { AppError } from '../common/base/errors.js';
+import type { NetworkId } from '../common/model/ids.js';
 import type { Network, Volume } from '../common/model/network.js';
 import type { StoreView } from '../store/store.js';
+import { withIdPrefix } from './id-prefix.js';
 
 /**
  * Finds a network by full ID, name or unambiguous ID prefix. Throws `not-found`, or `invalid` for
  * an ambiguous prefix. Messages are the Docker Engine's.
  */
 export function lookupNetwork(view: StoreView, reference: string): Network {
-  const networks = view.list('networks');
-  const exact = networks.find(({ id }) => id === reference) ?? view.networkByName(reference);
+  const exact = view.get('networks', reference as NetworkId) ?? view.networkByName(reference);
   if (exact !== undefined) return exact;
-  const matches = reference === '' ? [] : networks.filter(({ id }) => id.startsWith(reference));
+  const matches = withIdPrefix(() => view.list('networks'), reference);
   const [first] = matches;
   if (matches.length > 1) {
     const found = `${matches.length} matches found based on id prefix`;

@@ -4,6 +4,7 @@ import type { Config, Secret } from '../../common/model/secret.js';
 import type { Service } from '../../common/model/service.js';
 import type { Task } from '../../common/model/task.js';
 import type { StoreView } from '../../store/store.js';
+import { withIdPrefix } from '../id-prefix.js';
 import { isSwarmService } from '../translate/swarm/object.js';
 
 interface Found<T> {
@@ -11,17 +12,25 @@ interface Found<T> {
   readonly reference: string;
   /** The object with exactly that id or name. */
   readonly exact: T | undefined;
-  /** All objects, for a lookup by the beginning of the id. */
+  /** All objects sorted by id, for a lookup by the beginning of the id. */
   readonly all: () => readonly T[];
+  /** Whether clients of the API may find the object; any by default. */
+  readonly isVisible?: (object: T) => boolean;
 }
 
 /**
  * An object by id, name or unambiguous id prefix. Throws `not-found`, or `invalid` for an ambiguous
  * prefix, with the Docker Engine's messages.
  */
-function findOne<T extends { readonly id: string }>({ kind, reference, exact, all }: Found<T>): T {
+function findOne<T extends { readonly id: string }>({
+  kind,
+  reference,
+  exact,
+  all,
+  isVisible = () => true,
+}: Found<T>): T {
   if (exact !== undefined) return exact;
-  const matches = reference === '' ? [] : all().filter(({ id }) => id.startsWith(reference));
+  const matches = withIdPrefix(all, reference).filter(isVisible);
   const [first] = matches;
   if (matches.length > 1) {
     throw new AppError(
@@ -44,8 +53,9 @@ export function swarmServices(view: StoreView): readonly Service[] {
 
 export function findSwarmService(view: StoreView, reference: string): Service {
   const found = [view.get('services', reference as Service['id']), view.serviceByName(reference)];
-  const all = (): readonly Service[] => swarmServices(view);
-  return findOne({ kind: 'service', reference, exact: found.find(isShown), all });
+  const all = (): readonly Service[] => view.list('services');
+  const exact = found.find(isShown);
+  return findOne({ kind: 'service', reference, exact, all, isVisible: isShown });
 }
 
 export function findSwarmTask(view: StoreView, reference: string): Task {

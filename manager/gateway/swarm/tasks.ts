@@ -26,14 +26,14 @@ const list: RouteHandler = ({ store: { view } }, { query }) => {
   return jsonResponse(shown);
 };
 
-/** The filters with the ids of the services and nodes that they name. Throws `not-found`. */
+/** The filters with the ids of the services and nodes that they name, each once. Throws `not-found`. */
 function resolved(view: StoreView, filters: QueryFilters): QueryFilters {
   const services = filters.get('service')?.map((reference) => serviceId(view, reference));
   const nodes = filters.get('node')?.map((reference) => findSwarmNode(view, reference).id);
   return new Map([
     ...filters,
-    ...(services === undefined ? [] : [['service', services] as const]),
-    ...(nodes === undefined ? [] : [['node', nodes] as const]),
+    ...(services === undefined ? [] : [['service', [...new Set(services)]] as const]),
+    ...(nodes === undefined ? [] : [['node', [...new Set(nodes)]] as const]),
   ]);
 }
 

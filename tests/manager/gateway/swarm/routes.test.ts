@@ -84,6 +84,10 @@ test('tasks of a service are listed with their slots and nodes', async (t) => {
     readonly Status: { readonly State: string };
   }[];
   t.deepEqual(tasks.map(({ Slot }) => Slot).sort(), [1, 2]);
+  const [service] = (await api.json('/services?filters={"name":["demo_web"]}')) as Listed[];
+  const twice = JSON.stringify({ service: ['demo_web', service?.ID ?? ''] });
+  const again = (await api.json(`/tasks?filters=${encodeURIComponent(twice)}`)) as object[];
+  t.is(again.length, 2);
   t.true(tasks.every(({ Status }) => Status.State === 'running'));
   const [first] = tasks;
   t.like(await api.json(`/tasks/${first?.ID ?? ''}`), {
