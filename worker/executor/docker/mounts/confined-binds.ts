@@ -1,14 +1,14 @@
 import { lstat, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { AppError } from '../../../../manager/common/base/errors.js';
+import { AppError, messageOf } from '../../../../manager/common/base/errors.js';
 import { isWithin, normalizePath } from '../../../../manager/common/model/trust/project-policy.js';
 
 /*
  * The engine follows symbolic links in the source of a bind mount, at each start of a container. A
- * container that can write to a folder could so lead a mount below that folder anywhere on the
- * machine. A check alone would race with it, so two rules hold for sources in folders that a policy
- * allows: no link below the allowed folder when the container is created, and no container that can
- * change one of its folders for as long as it exists.
+ * container that can write to a folder could therefore redirect a mount below that folder to any
+ * path of the machine. A check alone would race with it, so two rules hold for sources in folders
+ * that a policy allows: at creation there is no link below the allowed folder, and while the
+ * container exists no other one can write to a folder above the source.
  */
 
 /** A folder of the machine that a container mounts, by a bind or by a volume that binds it. */
@@ -21,7 +21,7 @@ export interface HostMount {
 export interface MountingContainer {
   readonly name: string;
   readonly mounts: readonly HostMount[];
-  /** Sources that must not be led elsewhere. */
+  /** Sources that no other container may redirect. */
   readonly confined: readonly string[];
 }
 
@@ -54,13 +54,13 @@ export async function checkConfinement(
     const root = rootOf(source, request.confinedTo) ?? source;
     refuseHidden(source, hidden);
     await refuseLinks(source, root);
-    const all = [{ name: 'the container itself', mounts: request.mounts, confined: [] }, ...others];
-    for (const other of all) await refuseWriter(source, other);
+    const itself = { name: 'the container itself', mounts: request.mounts };
+    await refuseWriters(source, [itself, ...others]);
   }
+  const writer = { name: 'this container', mounts: request.mounts };
   for (const { name, confined } of others) {
     for (const source of confined) {
-      const writer = { name: 'this container', mounts: request.mounts, confined: [] };
-      await refuseWriter(source, writer, `, which container ${name} mounts`);
+      await refuseWriters(source, [writer], `, which container ${name} mounts`);
     }
   }
 }
@@ -97,23 +97,28 @@ async function refuseLinks(source: string, root: string): Promise<void> {
   }
 }
 
-/** Throws `forbidden` if the container can write to a folder above the source. */
-async function refuseWriter(
+/** Throws `forbidden` if one of the containers can write to a folder above the source. */
+async function refuseWriters(
   source: string,
-  { name, mounts }: MountingContainer,
+  containers: readonly Pick<MountingContainer, 'name' | 'mounts'>[],
   about = '',
 ): Promise<void> {
-  const above = foldersAbove(source);
-  for (const mount of mounts) {
-    if (mount.readOnly) continue;
-    const isAbove =
-      above.includes(normalizePath(mount.source) ?? '') ||
-      (await isSameFolder(mount.source, above));
-    if (!isAbove) continue;
-    throw new AppError(
-      'forbidden',
-      `bind mount ${source}${about}: ${name} can write to ${mount.source} above it and lead it elsewhere; mount that folder read-only, or the same folder in both`,
-    );
+  const paths = foldersAbove(source);
+  // A folder may have another name: a link, or a mount point of the machine.
+  const identities = new Set(await Promise.all(paths.map(identityOf)));
+  for (const { name, mounts } of containers) {
+    for (const mount of mounts) {
+      if (mount.readOnly) continue;
+      const identity = await identityOf(mount.source);
+      const isAbove =
+        paths.includes(normalizePath(mount.source) ?? '') ||
+        (identity !== undefined && identities.has(identity));
+      if (!isAbove) continue;
+      throw new AppError(
+        'forbidden',
+        `bind mount ${source}${about}: ${name} can write to ${mount.source} above it and lead it elsewhere; mount that folder read-only, or the same folder in both`,
+      );
+    }
   }
 }
 
@@ -126,19 +131,19 @@ function foldersAbove(source: string): readonly string[] {
   return folders;
 }
 
-/** True if the path leads to one of the folders under another name. */
-async function isSameFolder(path: string, folders: readonly string[]): Promise<boolean> {
+/** Device and inode of the folder that the path leads to; undefined if it is missing. */
+async function identityOf(path: string): Promise<string | undefined> {
   const seen = await stat(path).catch(absent);
-  if (seen === undefined) return false;
-  for (const folder of folders) {
-    const other = await stat(folder).catch(absent);
-    if (other?.dev === seen.dev && other.ino === seen.ino) return true;
-  }
-  return false;
+  return seen === undefined ? undefined : `${String(seen.dev)}:${String(seen.ino)}`;
 }
 
+/** Undefined for a path that leads nowhere. Throws `unavailable` for other errors. */
 function absent(error: unknown): undefined {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-  throw error;
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+  throw new AppError(
+    'unavailable',
+    `bind mount: the worker cannot check a folder: ${messageOf(error)}; retrying`,
+    { cause: error },
+  );
 }

@@ -14,56 +14,49 @@ import type { JsonObject } from '../../../../manager/common/model/meta.js';
 import { decoded, type EngineClient } from '../client.js';
 import type { HostMount, MountingContainer } from './confined-binds.js';
 
-/** Label of a container with the sources that must not be led elsewhere, as JSON. */
+/** Label of a container with the sources that no other container may redirect, as JSON. */
 export const confinedLabel = 'io.shoal.confined-binds';
 
+interface ListedMount {
+  readonly Type: string;
+  readonly Name?: string;
+  readonly Source: string;
+  readonly RW: boolean;
+}
+
+interface ListedContainer {
+  readonly Names: readonly string[];
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Mounts: readonly ListedMount[];
+}
+
+interface ListedVolume {
+  readonly Name: string;
+  readonly Options: Readonly<Record<string, string>>;
+}
+
+const listedMount = object<ListedMount>({
+  Type: string,
+  Name: optionalOrNull(string),
+  Source: orElse(string, ''),
+  RW: boolean,
+});
+
 const listedContainers = array(
-  object<{
-    readonly Names: readonly string[];
-    readonly Labels: Readonly<Record<string, string>>;
-    readonly Mounts: readonly {
-      readonly Type: string;
-      readonly Name?: string;
-      readonly Source: string;
-      readonly RW: boolean;
-    }[];
-  }>({
+  object<ListedContainer>({
     Names: orElse(array(string), []),
     Labels: orElse(dictionary(string), {}),
-    Mounts: orElse(
-      array(
-        object<{
-          readonly Type: string;
-          readonly Name?: string;
-          readonly Source: string;
-          readonly RW: boolean;
-        }>({
-          Type: string,
-          Name: optionalOrNull(string),
-          Source: orElse(string, ''),
-          RW: boolean,
-        }),
-      ),
-      [],
-    ),
+    Mounts: orElse(array(listedMount), []),
   }),
 );
 
-const listedVolumes = object<{
-  readonly Volumes: readonly {
-    readonly Name: string;
-    readonly Options: Readonly<Record<string, string>>;
-  }[];
-}>({
-  Volumes: orElse(
-    array(
-      object<{ readonly Name: string; readonly Options: Readonly<Record<string, string>> }>({
-        Name: string,
-        Options: orElse(dictionary(string), {}),
-      }),
-    ),
-    [],
-  ),
+const listedVolume = object<ListedVolume>({
+  Name: string,
+  Options: orElse(dictionary(string), {}),
+});
+
+const listedVolumes = object<{ readonly Volumes: readonly ListedVolume[] }>({
+  Volumes: orElse(array(listedVolume), []),
 });
 
 /** Folders of the machine that volumes bind, by the volume's name. */
@@ -125,16 +118,17 @@ export function hostMountsOf(
   devices: VolumeDevices,
 ): readonly HostMount[] {
   const own = mounts.map((mount) => ({
-    ...{ type: mount.type, source: 'source' in mount ? mount.source : undefined },
+    type: mount.type,
+    source: 'source' in mount ? mount.source : undefined,
     readOnly: 'readOnly' in mount && mount.readOnly,
   }));
   const borrowed = inherited.map(({ Type, Source, ReadOnly }) => ({
-    ...{ type: Type, source: typeof Source === 'string' ? Source : undefined },
+    type: Type,
+    source: typeof Source === 'string' ? Source : undefined,
     readOnly: ReadOnly === true,
   }));
-  return [...own, ...borrowed].flatMap(({ type, source, readOnly }) => {
-    const folder =
-      type === 'bind' ? source : type === 'volume' ? devices.get(source ?? '') : undefined;
-    return folder === undefined ? [] : [{ source: folder, readOnly }];
+  return [...own, ...borrowed].flatMap(({ type, source = '', readOnly }) => {
+    const folder = type === 'bind' ? source : type === 'volume' ? devices.get(source) : undefined;
+    return folder === undefined || folder === '' ? [] : [{ source: folder, readOnly }];
   });
 }

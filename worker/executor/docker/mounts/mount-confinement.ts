@@ -1,7 +1,11 @@
+import { untilAborted, withDeadline } from '../../../../manager/common/base/cancellation.js';
+import { systemClock } from '../../../../manager/common/base/clock.js';
+import { AppError } from '../../../../manager/common/base/errors.js';
 import { Semaphore } from '../../../../manager/common/base/semaphore.js';
 import type { JsonObject, Labels } from '../../../../manager/common/model/meta.js';
 import type { MountSpec } from '../../../../manager/common/model/container.js';
 import type { EngineClient } from '../client.js';
+import type { MountingContainer, MountRequest } from './confined-binds.js';
 import { checkConfinement, confinedSources } from './confined-binds.js';
 import {
   confinedLabel,
@@ -9,6 +13,9 @@ import {
   listMountingContainers,
   listVolumeDevices,
 } from './host-mounts.js';
+
+/** Deadline for reading the folders of all mounts, ms. */
+const checkMs = 15_000;
 
 export interface ConfinedCreation {
   readonly confinedTo: readonly string[];
@@ -46,10 +53,26 @@ export class MountConfinement {
       const devices = await listVolumeDevices(this.#client, signal);
       const request = { mounts: hostMountsOf(mounts, inherited, devices), confinedTo };
       const others = await listMountingContainers(this.#client, devices, signal);
-      await checkConfinement(request, others);
+      await this.#check(request, others, signal);
       const sources = confinedSources(request);
       const own = sources.length === 0 ? {} : { [confinedLabel]: JSON.stringify(sources) };
       return await create({ ...plain, ...own });
     }, signal);
+  }
+
+  /** Folders of a network that does not answer must not hold up other containers. */
+  async #check(
+    request: MountRequest,
+    others: readonly MountingContainer[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const late = (): AppError =>
+      new AppError(
+        'timeout',
+        'bind mount: a folder of the machine does not answer; check its network mounts',
+      );
+    await withDeadline({ clock: systemClock, limitMs: checkMs, signal, late }, (either) =>
+      untilAborted(checkConfinement(request, others), either),
+    );
   }
 }

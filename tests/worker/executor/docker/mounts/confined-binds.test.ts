@@ -100,3 +100,16 @@ test('only sources in allowed folders are confined', (t) => {
   const mounts = ['/srv/b', '/srv/a/../c', '/etc'].map((source) => ({ source, readOnly: true }));
   t.deepEqual(confinedSources({ mounts, confinedTo: ['/srv'] }), ['/srv/b', '/srv/c']);
 });
+
+test('a mount that leads nowhere changes no folder; one that cannot be read is an error', async (t) => {
+  const root = await allowedFolder(t);
+  const logs = join(root, 'data', 'logs');
+  const loop = join(root, 'loop');
+  await symlink(loop, loop);
+  t.is(await check(root, logs, [mounting('other', loop)]), 'allowed');
+  const unreadable = mounting('other', `/${'x'.repeat(300)}`);
+  t.regex(
+    await check(root, logs, [unreadable]),
+    /cannot check a folder: ENAMETOOLONG.*; retrying/u,
+  );
+});
