@@ -68,3 +68,29 @@ test('a container is that of the task which has adopted it, before and after it 
   });
   t.is(findContainer(store.view, id).task.id, started.id);
 });
+
+test('prefixes of every length find the containers of the present tasks', async (t) => {
+  const store = await openTestStore();
+  const containers = ['ab0', 'ab1', 'abc', 'c00'].map((start) => start.padEnd(64, '7'));
+  const web = aService('web', { replicas: containers.length });
+  await store.update('restore', (tx) => {
+    tx.create('nodes', aNode('n1', { name: 'alpha' }));
+    tx.create('services', web);
+    for (const [at, containerId] of containers.entries()) {
+      tx.create('tasks', aTask(web, at + 1, { node: 'n1', status: { containerId } }));
+    }
+  });
+  const found = (prefix: string): readonly (string | undefined)[] =>
+    store.view.tasksOfContainerPrefix(prefix).map(({ status }) => status.containerId);
+  for (const length of [1, 2, 3, 4, 11, 12, 64]) {
+    for (const prefix of containers.map((id) => id.slice(0, length))) {
+      const expected = containers.filter((id) => id.startsWith(prefix));
+      t.deepEqual([...found(prefix)].sort(), expected, `prefix ${prefix}`);
+    }
+  }
+  t.deepEqual(found('d'), []);
+  await store.update('restore', (tx) => {
+    tx.remove('tasks', aTask(web, 4).id);
+  });
+  t.throws(() => findContainer(store.view, 'c'), { message: 'No such container: c' });
+});
