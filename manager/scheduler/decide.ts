@@ -114,8 +114,11 @@ function groupByRequirements(tasks: readonly Task[], set: NodeSet): readonly (re
 }
 
 function requirementsKey(task: Task, set: NodeSet): string {
-  const inPod = hasPodLinks(task.spec.container) || set.pendingFollowersOf(task).length > 0;
+  const { container } = task.spec;
+  const inPod = hasPodLinks(container) || set.pendingFollowersOf(task).length > 0;
   if (task.nodeId !== undefined || inPod || set.volumeHolder(task) !== undefined) return task.id;
+  // Each task may have volumes of its own.
+  if (container.templated === true && container.mounts.length > 0) return task.id;
   return `${task.serviceId} ${task.taskHash} ${JSON.stringify(task.spec.placement)}`;
 }
 

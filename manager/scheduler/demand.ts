@@ -144,7 +144,11 @@ function bindToVolumes(
   }
   for (const name of names) {
     const volume = set.volume(name);
-    if (volume === undefined) return `volume ${name} does not exist`;
+    if (volume === undefined) {
+      // Its node creates a volume whose name is a template.
+      if (task.spec.container.templated === true) continue;
+      return `volume ${name} does not exist`;
+    }
     if (volume.removing) return `volume ${name} is being removed`;
     if (volume.nodeIds.length === 0) {
       if (volume.spec.external) return `external volume ${name} does not exist on any node`;

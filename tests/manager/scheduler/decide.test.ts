@@ -186,6 +186,20 @@ test('missing volumes and volumes on different nodes are explained', (t) => {
   t.is(ask('c'), 'db.1: volume c does not exist');
 });
 
+test('a volume whose name is a template binds its task only if it exists', (t) => {
+  const tasks = pending('db', 3).map((task) => {
+    const mounts = [mountOf(`data-${task.slot}`)];
+    const container = { ...task.spec.container, templated: true as const, mounts };
+    return { ...task, spec: { ...task.spec, container } };
+  });
+  t.is(print(decide(snapshot({ nodes: nodes(1), tasks: tasks.slice(0, 1) }))), 'db.1 node-1');
+  const volumes = [aVolume('data-1', ['node-2']), aVolume('data-2', ['node-1'])];
+  t.is(
+    print(decide(snapshot({ nodes: nodes(3), tasks, volumes }))),
+    'db.1 node-2\ndb.2 node-1\ndb.3 node-3',
+  );
+});
+
 test('a network file system volume does not bind tasks to one node', (t) => {
   const volume = aVolume('share', ['node-1']);
   const shared = { ...volume, spec: { ...volume.spec, driverOpts: { type: 'nfs' } } };
