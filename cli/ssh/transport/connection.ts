@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HostKey } from '../known-hosts.js';
 import { hostKeyFingerprint } from '../known-hosts.js';
 import type { SshConnectOptions, SshTarget } from '../target.js';
+import type { TemporaryFolder } from './at-exit.js';
+import { atExit, temporaryFolder } from './at-exit.js';
 import {
   hostKeyTypes,
   masterArguments,
@@ -71,32 +72,36 @@ async function failure(
 /** One authenticated connection that OpenSSH shares between the commands of a machine. */
 export class SharedConnection {
   readonly hostKey: HostKey;
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #setup: SshSetup;
   readonly #host: string;
+  readonly #cancelExit: () => void;
   #sessions = 0;
 
   private constructor(
     hostKey: HostKey,
-    place: { readonly folder: string; readonly setup: SshSetup; readonly host: string },
+    place: { readonly folder: TemporaryFolder; readonly setup: SshSetup; readonly host: string },
   ) {
     this.hostKey = hostKey;
     this.#folder = place.folder;
     this.#setup = place.setup;
     this.#host = place.host;
+    this.#cancelExit = atExit(() => {
+      this.close();
+    });
   }
 
   /** Connects and logs in; see `SshSession.connect`. */
   static async open(target: SshTarget, options: SshConnectOptions): Promise<SharedConnection> {
     const setup = await setUp(target, options);
-    const folder = mkdtempSync(join(tmpdir(), 'shoal-ssh-'));
+    const folder = temporaryFolder('shoal-ssh-');
     try {
-      const hostKey = await pinnedKey(target, setup, options, folder);
-      const knownHosts = join(folder, 'known_hosts');
+      const hostKey = await pinnedKey(target, setup, options, folder.path);
+      const knownHosts = join(folder.path, 'known_hosts');
       await writeFile(knownHosts, `${target.name} ${hostKey.type} ${hostKey.blob}\n`);
       const pinned = pinnedArguments(knownHosts, hostKey);
       const own = { ...setup, base: [...pinned, ...setup.base] };
-      const argv = masterArguments(join(folder, 'm'));
+      const argv = masterArguments(join(folder.path, 'm'));
       const end = await attempt(own, argv, target.host, options);
       if (end.code !== 0) {
         const hostKeyPrint = target.hostKey ?? fingerprint(hostKey);
@@ -104,7 +109,7 @@ export class SharedConnection {
       }
       return new SharedConnection(hostKey, { folder, setup: own, host: target.host });
     } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
+      folder.remove();
       throw error;
     }
   }
@@ -116,12 +121,12 @@ export class SharedConnection {
     prefer: readonly string[],
   ): Promise<HostKey> {
     const setup = await setUp(target, options);
-    const folder = mkdtempSync(join(tmpdir(), 'shoal-ssh-'));
+    const folder = temporaryFolder('shoal-ssh-');
     try {
       const types = [...new Set([...prefer, ...hostKeyTypes])];
-      return await readOffered(target, setup, options, { folder, types });
+      return await readOffered(target, setup, options, { folder: folder.path, types });
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      folder.remove();
     }
   }
 
@@ -137,8 +142,8 @@ export class SharedConnection {
     readonly log: string;
   } {
     this.#sessions += 1;
-    const log = join(this.#folder, `log-${String(this.#sessions)}`);
-    const argv = [...sessionArguments(join(this.#folder, 'm'), log), ...this.#setup.base];
+    const log = join(this.#folder.path, `log-${String(this.#sessions)}`);
+    const argv = [...sessionArguments(join(this.#folder.path, 'm'), log), ...this.#setup.base];
     return { argv: [...argv, '-T', '--', this.#host], env: this.#setup.env, log };
   }
 
@@ -154,18 +159,19 @@ export class SharedConnection {
   }
 
   configLines(): readonly string[] {
-    const control = join(this.#folder, 'm');
+    const control = join(this.#folder.path, 'm');
     return [`ControlPath "${control}"`, 'ControlMaster no', 'BatchMode yes', 'ProxyCommand false'];
   }
 
   /** Ends the connection and the commands on it. */
   close(): void {
+    this.#cancelExit();
     this.#control('exit');
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder.remove();
   }
 
   #control(operation: 'check' | 'exit'): number | null {
-    const argv = ['-F', 'none', '-S', join(this.#folder, 'm'), '-O', operation, 'machine'];
+    const argv = ['-F', 'none', '-S', join(this.#folder.path, 'm'), '-O', operation, 'machine'];
     return spawnSync('ssh', argv, { stdio: 'ignore', timeout: 5_000 }).status;
   }
 }

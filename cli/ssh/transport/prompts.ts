@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { decodeJson, object, string, count } from '../../../manager/common/base/decode.js';
 import { quoteCommand } from '../quote.js';
+import type { TemporaryFolder } from './at-exit.js';
+import { temporaryFolder } from './at-exit.js';
 
 /** Ways to ask the user; undefined answers if nobody can be asked. */
 export interface Questioner {
@@ -94,7 +95,7 @@ export class SshPrompts {
   readonly #locked = new Map<string, 'unasked' | 'wrong'>();
   #queue: Promise<unknown> = Promise.resolve();
   #open = 0;
-  #folder: string | undefined;
+  #folder: TemporaryFolder | undefined;
   #server: Server | undefined;
 
   constructor(questioner: Questioner) {
@@ -120,7 +121,7 @@ export class SshPrompts {
     this.#folder ??= this.#listen();
     return {
       ...env,
-      SSH_ASKPASS: join(this.#folder, 'askpass'),
+      SSH_ASKPASS: join(this.#folder.path, 'askpass'),
       SSH_ASKPASS_REQUIRE: 'force',
       // Versions before 8.4 use SSH_ASKPASS with a display only.
       DISPLAY: env.DISPLAY ?? ':0',
@@ -139,16 +140,16 @@ export class SshPrompts {
   close(): void {
     this.#server?.close();
     this.#answers.clear();
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder?.remove();
     this.#folder = undefined;
   }
 
-  #listen(): string {
-    const folder = mkdtempSync(join(tmpdir(), 'shoal-ask-'));
-    const socket = join(folder, 'socket');
+  #listen(): TemporaryFolder {
+    const folder = temporaryFolder('shoal-ask-');
+    const socket = join(folder.path, 'socket');
     const argv = [process.execPath, '-e', helper, socket];
     const script = `#!/bin/sh\nexec ${quoteCommand(argv)} "$1"\n`;
-    writeFileSync(join(folder, 'askpass'), script, { mode: 0o700 });
+    writeFileSync(join(folder.path, 'askpass'), script, { mode: 0o700 });
     this.#server = createServer({ allowHalfOpen: true }, (client) => {
       client.on('error', () => undefined);
       void this.#serve(client);

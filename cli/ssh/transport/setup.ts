@@ -1,9 +1,10 @@
-import { accessSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { SshConnectOptions, SshTarget } from '../target.js';
+import { temporaryFolder } from './at-exit.js';
 import { configArguments, connectionArguments } from './arguments.js';
 import type { EffectiveConfig, JumpHost } from './effective-config.js';
 import { parseEffectiveConfig } from './effective-config.js';
@@ -94,16 +95,16 @@ export async function readHostConfig(
   host: string,
   { env, signal }: Pick<SshConnectOptions, 'signal'> & { readonly env: NodeJS.ProcessEnv },
 ): Promise<EffectiveConfig> {
-  const folder = mkdtempSync(join(tmpdir(), 'shoal-ssh-'));
+  const folder = temporaryFolder('shoal-ssh-');
   try {
     const own = configPathOf(env);
     const included = own === undefined ? ['~/.ssh/config', '/etc/ssh/ssh_config'] : [own];
-    const configPath = join(folder, 'config');
+    const configPath = join(folder.path, 'config');
     const lines = included.map((path) => `Include "${path}"`);
     writeFileSync(configPath, `${[...lines, 'Match all', 'User root'].join('\n')}\n`);
     return await readEffectiveConfig({ host }, { env, signal, configPath });
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    folder.remove();
   }
 }
 
