@@ -19,9 +19,9 @@ import type { Upload } from '../bundle/runtime.js';
 import { cacheApp, executableArch, packConsul, packRuntime } from '../bundle/runtime.js';
 import type { SshTarget } from '../ssh/target.js';
 import type { EffectiveConfig } from '../ssh/transport/effective-config.js';
-import { SshPrompts } from '../ssh/transport/prompts.js';
+import type { SshPrompts } from '../ssh/transport/prompts.js';
 import { readHostConfig } from '../ssh/transport/setup.js';
-import { terminalQuestioner } from './terminal-questioner.js';
+import { promptsOf } from './terminal-questioner.js';
 import { readHostKey, SshSession } from '../ssh/ssh.js';
 
 export interface ProvisionContextOptions {
@@ -58,7 +58,7 @@ export class ProvisionContext {
     this.#options = options;
     this.store = options.store;
     this.signal = options.signal;
-    this.#prompts = new SshPrompts(terminalQuestioner(options.env));
+    this.#prompts = promptsOf(options.env);
   }
 
   async authority(): Promise<UserAuthority> {
@@ -172,7 +172,6 @@ export class ProvisionContext {
 
   close(): void {
     for (const session of this.#sessions) session.close();
-    this.#prompts.close();
   }
 
   async #pack(arch: string): Promise<Uploads> {
