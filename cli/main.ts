@@ -44,10 +44,10 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
         const { connect } = await import('./local/connect.js');
         const client = await connect(cli, options, async (context) => {
           const { reachManagers } = await import('./machine/manager-tunnel.js');
-          const { env } = cli;
           return reachManagers(context, {
             home: cli.options.storagePath,
-            env,
+            env: cli.env,
+            signal: interrupts.signal,
             warn: (line) => cli.stderr.write(`${line}\n`),
           });
         });

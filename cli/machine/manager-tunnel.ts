@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ClusterContext } from '../inventory/context.js';
 import { probeTcp } from '../inventory/engine-client.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { MachineStore, resolveStoreFolder } from '../inventory/machine-store.js';
 import { managerPort } from '../inventory/remote-paths.js';
+import type { SshSession } from '../ssh/ssh.js';
 import { ProvisionContext } from './provision-context.js';
 
 const probeMs = 1_500;
@@ -13,6 +15,7 @@ export interface TunnelOptions {
   /** --storage-path. */
   readonly home?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal | undefined;
   readonly warn: (line: string) => void;
 }
 
@@ -27,41 +30,79 @@ async function managerMachines(
   return found.flatMap((machine) => (machine?.DriverName === 'generic' ? [machine] : []));
 }
 
-/** True if a firewall drops packets to every manager. A refused connection is no firewall. */
-async function isFiltered(managers: readonly string[]): Promise<boolean> {
-  const states = await Promise.all(
-    managers.map((url) => {
-      const { hostname, port } = new URL(url);
-      const host = hostname.replaceAll(/^\[|\]$/gu, '');
-      return probeTcp({ host, port: Number(port) }, probeMs);
-    }),
+/**
+ * True if a firewall drops packets to every manager; a single answer ends the wait. A refused
+ * connection is no firewall.
+ */
+export async function isFiltered(
+  managers: readonly string[],
+  probe: typeof probeTcp = probeTcp,
+): Promise<boolean> {
+  const answers = managers.map(async (url) => {
+    const { hostname, port } = new URL(url);
+    const host = hostname.replaceAll(/^\[|\]$/gu, '');
+    const state = await probe({ host, port: Number(port) }, probeMs);
+    if (state === 'timeout') throw new Error(`${url}: timed out`);
+  });
+  return Promise.any(answers).then(
+    () => false,
+    () => true,
   );
-  return states.every((state) => state === 'timeout');
 }
 
-/** Opens a port of this computer to the first manager that SSH reaches. */
+interface ManagerTunnel {
+  readonly port: number;
+  readonly session: SshSession;
+  close(): void;
+}
+
+/** Opens a port of this computer to the first manager that SSH reaches, until the process exits. */
 async function openFirst(
   store: MachineStore,
   machines: readonly MachineRecord[],
-  env: NodeJS.ProcessEnv,
-): Promise<number> {
-  const context = new ProvisionContext({ store, env });
+  { env, signal }: TunnelOptions,
+): Promise<ManagerTunnel> {
+  const context = new ProvisionContext({ store, env, signal });
   let failure: unknown = new AppError('not-found', 'the cluster has no machine with SSH here');
   for (const machine of machines) {
     try {
       const session = await context.openSession(context.target(machine), sshTimeoutMs);
       const tunnel = await session.tunnel(managerPort);
-      // The tunnel serves the command until the process ends.
-      process.once('exit', () => {
+      const close = (): void => {
+        tunnel.close();
         context.close();
-      });
-      return tunnel.port;
+      };
+      return { port: tunnel.port, session, close };
     } catch (error) {
+      signal?.throwIfAborted();
       failure = error;
     }
   }
   context.close();
   throw failure;
+}
+
+/** The tunnel of each cluster, which the calls of a command share while its connection lasts. */
+const tunnels = new Map<string, Promise<ManagerTunnel>>();
+
+async function tunnelPort(
+  cluster: string,
+  machines: readonly MachineRecord[],
+  store: MachineStore,
+  options: TunnelOptions,
+): Promise<number> {
+  const key = join(store.home, cluster);
+  const last = tunnels.get(key);
+  const next = async (): Promise<ManagerTunnel> => {
+    // A failure was thrown to its own caller; this call tries again.
+    const known = await last?.catch(() => undefined);
+    if (known?.session.isAlive === true) return known;
+    known?.close();
+    return openFirst(store, machines, options);
+  };
+  const tunnel = next();
+  tunnels.set(key, tunnel);
+  return (await tunnel).port;
 }
 
 /**
@@ -70,15 +111,16 @@ async function openFirst(
  */
 export async function reachManagers(
   context: ClusterContext,
-  { home, env, warn }: TunnelOptions,
+  options: TunnelOptions,
 ): Promise<ClusterContext> {
+  const { home, env, warn } = options;
   if (context.via === 'direct') return context;
   const store = new MachineStore(resolveStoreFolder(home, env));
   const machines = await managerMachines(store, context.name);
   if (context.via === undefined) {
     if (machines.length === 0 || !(await isFiltered(context.managers))) return context;
     try {
-      const port = await openFirst(store, machines, env);
+      const port = await tunnelPort(context.name, machines, store, options);
       await store.updateCluster(context.name, (seen) =>
         seen === undefined ? undefined : { ...seen, via: 'ssh' },
       );
@@ -91,7 +133,7 @@ export async function reachManagers(
       return context;
     }
   }
-  return through(context, await openFirst(store, machines, env));
+  return through(context, await tunnelPort(context.name, machines, store, options));
 }
 
 function through(context: ClusterContext, port: number): ClusterContext {

@@ -52,6 +52,11 @@ export class SshSession {
     return this.#lost;
   }
 
+  /** True while OpenSSH holds the connection; it lets an idle one go after a minute. */
+  get isAlive(): boolean {
+    return this.#connection.isAlive;
+  }
+
   /** Replaces a lost connection, to the same host key; a single attempt. Throws as `connect`. */
   async reconnect(options: SshConnectOptions): Promise<void> {
     const { type, blob } = this.#connection.hostKey;

@@ -69,9 +69,11 @@ export async function startSshServerWithKey(
 }
 
 export async function endProcess(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'close');
+  // Not `close`: a connection that is still open holds the output of the server.
+  const ended = once(child, 'exit');
   child.kill();
   await ended;
+  child.stderr?.destroy();
 }
 
 /** Starts an agent with these keys and returns its socket; it ends with the test. */
