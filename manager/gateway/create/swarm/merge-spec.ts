@@ -38,12 +38,17 @@ function mergeLists(
   wanted: readonly unknown[],
 ): readonly unknown[] {
   if (stored.length !== shown.length) return wanted;
+  const kept = new Map(shown.map((item, at) => [hashOfValue(item), stored[at]]));
   return wanted.map((item) => {
-    const at = shown.findIndex((each) => isSame(each, item));
-    return at === -1 ? item : stored[at];
+    const hash = hashOfValue(item);
+    return kept.has(hash) ? kept.get(hash) : item;
   });
 }
 
 function isSame(a: unknown, b: unknown): boolean {
-  return hashOf({ value: a ?? null }) === hashOf({ value: b ?? null });
+  return hashOfValue(a) === hashOfValue(b);
+}
+
+function hashOfValue(value: unknown): string {
+  return hashOf({ value: value ?? null });
 }

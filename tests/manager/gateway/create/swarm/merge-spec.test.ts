@@ -180,3 +180,15 @@ test('an added mount leaves options of other mounts that the API lacks', (t) => 
   const { mounts } = mergeSpec(spec, translated(spec), wanted).task.container;
   t.deepEqual(mounts, [kept, { type: 'tmpfs', target: '/t', readOnly: false }]);
 });
+
+test('long lists are merged in linear time', (t) => {
+  const command = Array.from({ length: 5_000 }, (_, at) => `word-${String(at)}`);
+  const stored = aServiceSpec('web', { task: { container: { command } } });
+  const wanted = translated(stored, ({ TaskTemplate }) => {
+    TaskTemplate.ContainerSpec.Args = [...command.slice(1), 'last'];
+  });
+  const started = performance.now();
+  const merged = mergeSpec(stored, translated(stored), wanted);
+  t.true(performance.now() - started < 5_000);
+  t.deepEqual(merged.task.container.command, [...command.slice(1), 'last']);
+});
