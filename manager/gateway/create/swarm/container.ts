@@ -1,4 +1,3 @@
-import { isFields, type Fields } from '../../../common/base/decode.js';
 import { AppError } from '../../../common/base/errors.js';
 import type { ContainerSpec, FileMount, NetworkMode } from '../../../common/model/container.js';
 import type { Json, JsonObject } from '../../../common/model/meta.js';
@@ -165,7 +164,7 @@ function hostConfigOf(
     Ulimits:
       body.Ulimits === undefined || body.Ulimits.length === 0
         ? undefined
-        : body.Ulimits.map(ulimitOf),
+        : body.Ulimits.map(({ Name, Hard, Soft }) => ({ Name, Hard, Soft })),
     OomScoreAdj: body.OomScoreAdj === 0 ? undefined : body.OomScoreAdj,
     SecurityOpt: security.length === 0 ? undefined : security,
     LogConfig: driver === '' ? undefined : { Type: driver, Config: options },
@@ -179,13 +178,9 @@ function listOf(values: readonly string[] | undefined): readonly string[] | unde
   return values === undefined || values.length === 0 ? undefined : values;
 }
 
-function ulimitOf({ Name, Hard, Soft }: Fields): JsonObject {
-  return { Name: String(Name), Hard: Number(Hard), Soft: Number(Soft) };
-}
-
 /** Security options of the engine from `Privileges`. */
 function securityOf(privileges: SwarmContainerBody['Privileges'] = {}): readonly string[] {
-  const { Seccomp: seccomp = {}, AppArmor: armor = {}, SELinuxContext: context = {} } = privileges;
+  const { Seccomp: seccomp = {}, AppArmor: armor = {}, SELinuxContext: context } = privileges;
   const profile = Buffer.from(seccomp.Profile ?? '', 'base64').toString();
   return [
     ...(privileges.NoNewPrivileges === true ? ['no-new-privileges=true'] : []),
@@ -196,11 +191,13 @@ function securityOf(privileges: SwarmContainerBody['Privileges'] = {}): readonly
   ];
 }
 
-function selinuxOf(context: Fields): readonly string[] {
-  if (!isFields(context)) return [];
-  if (context.Disable === true) return ['label=disable'];
-  return ['User', 'Role', 'Type', 'Level'].flatMap((key) => {
-    const value = context[key];
-    return typeof value === 'string' && value !== '' ? [`label=${key.toLowerCase()}:${value}`] : [];
+function selinuxOf({
+  Disable: isDisabled = false,
+  ...context
+}: NonNullable<SwarmContainerBody['Privileges']>['SELinuxContext'] = {}): readonly string[] {
+  if (isDisabled) return ['label=disable'];
+  return (['User', 'Role', 'Type', 'Level'] as const).flatMap((key) => {
+    const { [key]: value = '' } = context;
+    return value === '' ? [] : [`label=${key.toLowerCase()}:${value}`];
   });
 }

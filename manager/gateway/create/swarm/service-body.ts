@@ -3,13 +3,17 @@ import {
   anything,
   array,
   boolean,
+  count,
   decode,
   dictionary,
   fields,
   integer,
+  mustBe,
+  nonEmptyString,
   number,
   object,
   optionalOrNull,
+  orElse,
   string,
   type Fields,
 } from '../../../common/base/decode.js';
@@ -19,18 +23,21 @@ import { healthcheckBody, mountBody } from '../create-body.js';
  * Decoders of Swarm mode's service spec. Unknown fields are ignored, as the Docker Engine does.
  */
 
+const notNegative: Decoder<number> = (value, at) => {
+  if (number(value, at) < 0) throw mustBe(at, 'a non-negative number');
+  return number(value, at);
+};
+
 const text = optionalOrNull(string);
 const flag = optionalOrNull(boolean);
-const amount = optionalOrNull(number);
-const whole = optionalOrNull(integer);
+/** Nanoseconds. */
+const duration = optionalOrNull(notNegative);
+const whole = optionalOrNull(count);
+/** Amounts that may be negative, or are refused with Swarm mode's words. */
+const signed = optionalOrNull(integer);
 const texts = optionalOrNull(array(string));
 const textMap = optionalOrNull(dictionary(string));
 const part = optionalOrNull(fields);
-
-/** Decodes every field of an object that may be absent. */
-function optionalObject<Value>(decoder: Decoder<Value>): Decoder<Value | undefined> {
-  return optionalOrNull(decoder);
-}
 
 interface FileBody {
   readonly Name?: string;
@@ -52,9 +59,31 @@ export interface ConfigBody {
   readonly ConfigID?: string;
 }
 
+interface UlimitBody {
+  readonly Name: string;
+  readonly Hard: number;
+  readonly Soft: number;
+}
+const ulimit = object<UlimitBody>({
+  Name: nonEmptyString,
+  Hard: orElse(integer, 0),
+  Soft: orElse(integer, 0),
+});
+
+interface SelinuxBody {
+  readonly Disable?: boolean;
+  readonly User?: string;
+  readonly Role?: string;
+  readonly Type?: string;
+  readonly Level?: string;
+}
+const selinux = object<SelinuxBody>({
+  ...{ Disable: flag, User: text, Role: text, Type: text, Level: text },
+});
+
 interface PrivilegesBody {
   readonly CredentialSpec?: Fields;
-  readonly SELinuxContext?: Fields;
+  readonly SELinuxContext?: SelinuxBody;
   readonly Seccomp?: { readonly Mode?: string; readonly Profile?: string };
   readonly AppArmor?: { readonly Mode?: string };
   readonly NoNewPrivileges?: boolean;
@@ -91,7 +120,7 @@ const swarmContainerBody = object<{
   readonly Sysctls?: Readonly<Record<string, string>>;
   readonly CapabilityAdd?: readonly string[];
   readonly CapabilityDrop?: readonly string[];
-  readonly Ulimits?: readonly Fields[];
+  readonly Ulimits?: readonly UlimitBody[];
   readonly OomScoreAdj?: number;
 }>({
   Image: text,
@@ -103,17 +132,17 @@ const swarmContainerBody = object<{
   Dir: text,
   User: text,
   Groups: texts,
-  Privileges: optionalObject(
+  Privileges: optionalOrNull(
     object<PrivilegesBody>({
       CredentialSpec: part,
-      SELinuxContext: part,
-      Seccomp: optionalObject(
+      SELinuxContext: optionalOrNull(selinux),
+      Seccomp: optionalOrNull(
         object<{ readonly Mode?: string; readonly Profile?: string }>({
           Mode: text,
           Profile: text,
         }),
       ),
-      AppArmor: optionalObject(object<{ readonly Mode?: string }>({ Mode: text })),
+      AppArmor: optionalOrNull(object<{ readonly Mode?: string }>({ Mode: text })),
       NoNewPrivileges: flag,
     }),
   ),
@@ -123,10 +152,10 @@ const swarmContainerBody = object<{
   OpenStdin: flag,
   ReadOnly: flag,
   Mounts: optionalOrNull(array(mountBody)),
-  StopGracePeriod: amount,
+  StopGracePeriod: duration,
   Healthcheck: optionalOrNull(healthcheckBody),
   Hosts: texts,
-  DNSConfig: optionalObject(
+  DNSConfig: optionalOrNull(
     object<{
       readonly Nameservers?: readonly string[];
       readonly Search?: readonly string[];
@@ -150,8 +179,8 @@ const swarmContainerBody = object<{
   Sysctls: textMap,
   CapabilityAdd: texts,
   CapabilityDrop: texts,
-  Ulimits: optionalOrNull(array(fields)),
-  OomScoreAdj: whole,
+  Ulimits: optionalOrNull(array(ulimit)),
+  OomScoreAdj: signed,
 });
 export type SwarmContainerBody = ReturnType<typeof swarmContainerBody>;
 
@@ -164,10 +193,10 @@ const update = object<{
   readonly Order?: string;
 }>({
   Parallelism: whole,
-  Delay: amount,
+  Delay: duration,
   FailureAction: text,
-  Monitor: amount,
-  MaxFailureRatio: amount,
+  Monitor: duration,
+  MaxFailureRatio: optionalOrNull(number),
   Order: text,
 });
 export type UpdateBody = ReturnType<typeof update>;
@@ -177,7 +206,7 @@ const restart = object<{
   readonly Delay?: number;
   readonly MaxAttempts?: number;
   readonly Window?: number;
-}>({ Condition: text, Delay: amount, MaxAttempts: whole, Window: amount });
+}>({ Condition: text, Delay: duration, MaxAttempts: whole, Window: duration });
 export type RestartBody = ReturnType<typeof restart>;
 
 interface LimitsBody {
@@ -194,11 +223,13 @@ const resources = object<{
   readonly Limits?: LimitsBody;
   readonly Reservations?: ReservationsBody;
 }>({
-  Limits: optionalObject(object<LimitsBody>({ NanoCPUs: whole, MemoryBytes: whole, Pids: whole })),
-  Reservations: optionalObject(
+  Limits: optionalOrNull(
+    object<LimitsBody>({ NanoCPUs: signed, MemoryBytes: signed, Pids: signed }),
+  ),
+  Reservations: optionalOrNull(
     object<ReservationsBody>({
-      NanoCPUs: whole,
-      MemoryBytes: whole,
+      NanoCPUs: signed,
+      MemoryBytes: signed,
       GenericResources: optionalOrNull(array(anything)),
     }),
   ),
@@ -220,7 +251,7 @@ const placement = object<{
   Preferences: optionalOrNull(
     array(
       object<PreferenceBody>({
-        Spread: optionalObject(object<SpreadBody>({ SpreadDescriptor: text })),
+        Spread: optionalOrNull(object<SpreadBody>({ SpreadDescriptor: text })),
       }),
     ),
   ),
@@ -259,7 +290,7 @@ const template = object<{
   RestartPolicy: optionalOrNull(restart),
   Placement: optionalOrNull(placement),
   Networks: optionalOrNull(array(attachment)),
-  LogDriver: optionalObject(object<LogDriverBody>({ Name: text, Options: textMap })),
+  LogDriver: optionalOrNull(object<LogDriverBody>({ Name: text, Options: textMap })),
   ForceUpdate: whole,
   Runtime: text,
 });
@@ -278,9 +309,9 @@ const mode = object<{
   readonly ReplicatedJob?: JobBody;
   readonly GlobalJob?: Fields;
 }>({
-  Replicated: optionalObject(object<ReplicatedBody>({ Replicas: whole })),
+  Replicated: optionalOrNull(object<ReplicatedBody>({ Replicas: whole })),
   Global: part,
-  ReplicatedJob: optionalObject(object<JobBody>({ MaxConcurrent: whole, TotalCompletions: whole })),
+  ReplicatedJob: optionalOrNull(object<JobBody>({ MaxConcurrent: whole, TotalCompletions: whole })),
   GlobalJob: part,
 });
 export type ModeBody = ReturnType<typeof mode>;
@@ -315,7 +346,7 @@ const serviceBody = object<{
   UpdateConfig: optionalOrNull(update),
   RollbackConfig: optionalOrNull(update),
   Networks: optionalOrNull(array(attachment)),
-  EndpointSpec: optionalObject(
+  EndpointSpec: optionalOrNull(
     object<EndpointSpecBody>({ Mode: text, Ports: optionalOrNull(array(port)) }),
   ),
 });

@@ -129,16 +129,18 @@ function refuseRuntime({
 }
 
 /** Networks that every engine has: `bridge` is what a container without a network is on. */
-const ownModes: Readonly<Record<string, NetworkMode>> = {
-  ...{ host: { kind: 'host' }, none: { kind: 'none' }, bridge: { kind: 'networks' } },
-};
+const ownModes: ReadonlyMap<string, NetworkMode> = new Map([
+  ['host', { kind: 'host' }],
+  ['none', { kind: 'none' }],
+  ['bridge', { kind: 'networks' }],
+]);
 
 function planNetworks(
   bodies: readonly AttachmentBody[],
   networkName: (reference: string) => string,
 ): { readonly mode: NetworkMode; readonly attachments: readonly NetworkAttachmentSpec[] } {
-  const own = bodies.flatMap(({ Target = '' }) => ownModes[Target] ?? []);
-  const others = bodies.filter(({ Target = '' }) => ownModes[Target] === undefined);
+  const own = bodies.flatMap(({ Target = '' }) => ownModes.get(Target) ?? []);
+  const others = bodies.filter(({ Target = '' }) => !ownModes.has(Target));
   const [mode = { kind: 'networks' }] = own;
   if (own.length > 1 || (own.length > 0 && mode.kind !== 'networks' && others.length > 0)) {
     throw invalidArgument('Service cannot use host, none or bridge and other networks');
@@ -158,9 +160,7 @@ function modeOf(body: ModeBody): ServiceMode {
   if (body.Global !== undefined) return { kind: 'global' };
   if (body.GlobalJob !== undefined) return { kind: 'global', job: true };
   if (body.ReplicatedJob !== undefined) return jobOf(body.ReplicatedJob);
-  const replicas = body.Replicated?.Replicas ?? 1;
-  if (replicas < 0) throw invalidArgument('Number of replicas must be non-negative');
-  return { kind: 'replicated', replicas };
+  return { kind: 'replicated', replicas: body.Replicated?.Replicas ?? 1 };
 }
 
 function jobOf({
@@ -168,9 +168,6 @@ function jobOf({
   TotalCompletions,
 }: NonNullable<ModeBody['ReplicatedJob']>): ServiceMode {
   const replicas = TotalCompletions ?? MaxConcurrent;
-  if (MaxConcurrent < 0 || replicas < 0) {
-    throw invalidArgument('Total completions and maximum concurrent jobs must be non-negative');
-  }
   return {
     ...{ kind: 'replicated', replicas, job: true },
     ...(MaxConcurrent < replicas && MaxConcurrent > 0 ? { maxConcurrent: MaxConcurrent } : {}),

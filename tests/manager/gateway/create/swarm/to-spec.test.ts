@@ -150,6 +150,26 @@ const refusals: readonly (readonly [string, object, RegExp])[] = [
     { RollbackConfig: { FailureAction: 'rollback' } },
     /unrecognized rollback failure action/u,
   ],
+  [
+    'a negative delay',
+    { UpdateConfig: { Delay: -1 } },
+    /UpdateConfig\.Delay must be a non-negative number/u,
+  ],
+  [
+    'a negative number of replicas',
+    { Mode: { Replicated: { Replicas: -1 } } },
+    /Replicas must be a non-negative integer/u,
+  ],
+  [
+    'a negative port',
+    { EndpointSpec: { Ports: [{ TargetPort: 80, PublishedPort: -8 }] } },
+    /PublishedPort must be a non-negative integer/u,
+  ],
+  [
+    'an upper limit of a process that is no number',
+    { TaskTemplate: { ContainerSpec: { Image: 'a', Ulimits: [{ Name: 'nofile', Hard: 'x' }] } } },
+    /Hard must be an integer/u,
+  ],
 ];
 
 for (const [what, body, message] of refusals) {
@@ -173,4 +193,10 @@ test('options of Windows, plugins and generic resources are refused by name', (t
 test('a volume whose name is a template is not one of the cluster', (t) => {
   const mount = { Type: 'volume', Source: 'data-{{.Task.Slot}}', Target: '/data' };
   t.deepEqual(inContainer({ Mounts: [mount] }).volumes, []);
+});
+
+test('a network is found by its name, also if an object of JavaScript has it', (t) => {
+  const { task } = plan({ Networks: [{ Target: 'constructor' }] }).spec;
+  t.like(task.networks[0], { network: 'constructor' });
+  t.deepEqual(task.container.networkMode, { kind: 'networks' });
 });
