@@ -1,3 +1,4 @@
+import { withDeadline } from '../common/base/cancellation.js';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
@@ -7,11 +8,13 @@ import type { RegistryAuth } from '../common/protocol/worker-calls.js';
 import type { ControlOptions } from './context.js';
 import { findImage } from './find-image.js';
 
-type Context = Pick<ControlOptions, 'store' | 'workers' | 'log'> & { readonly signal: AbortSignal };
+type Context = Pick<ControlOptions, 'store' | 'workers' | 'clock' | 'log'> & {
+  readonly signal: AbortSignal;
+};
 
 /** Deadline of one engine for the answer of a registry, ms. */
 const resolveMs = 10_000;
-/** Maximum number of nodes that are asked one after the other. */
+/** Maximum number of nodes that are asked, one after the other. */
 const maxAsked = 2;
 
 export interface ImageQuery {
@@ -31,21 +34,23 @@ interface ResolvedImage {
  * are asked first, as these are trusted. Throws the error of the first node.
  */
 export async function resolveImage(
-  { store, workers, signal }: Pick<Context, 'store' | 'workers' | 'signal'>,
+  { store, workers, signal, clock }: Omit<Context, 'log'>,
   query: ImageQuery,
 ): Promise<ResolvedImage> {
-  const nodes = store.view
-    .list('nodes')
-    .filter(({ status }) => status.state === 'ready')
-    .sort(managersFirst);
+  const ready = store.view.list('nodes').filter(({ status }) => status.state === 'ready');
+  const inOrder = [...ready.filter(isManager), ...ready.filter((node) => !isManager(node))];
   let failure: unknown = new AppError(
     'unavailable',
     'image: no ready node to query the registry; check "shoal node ls"',
   );
-  for (const [index, { id }] of nodes.slice(0, maxAsked).entries()) {
+  for (const [index, { id, spec }] of inOrder.slice(0, maxAsked).entries()) {
+    const late = (): AppError =>
+      new AppError('timeout', `node ${spec.name}: the registry did not answer in time`);
     try {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(resolveMs)]);
-      return { digest: await workers.call(id, 'resolveImage', query, deadline), nodeId: id };
+      const digest = await withDeadline({ clock, limitMs: resolveMs, signal, late }, (either) =>
+        workers.call(id, 'resolveImage', query, either),
+      );
+      return { digest, nodeId: id };
     } catch (error) {
       signal.throwIfAborted();
       if (index === 0) failure = error;
@@ -54,15 +59,14 @@ export async function resolveImage(
   throw failure;
 }
 
-function managersFirst(a: Node, b: Node): number {
-  if (a.spec.role !== b.spec.role) return a.spec.role === 'manager' ? -1 : 1;
-  return a.spec.name < b.spec.name ? -1 : 1;
+function isManager({ spec }: Node): boolean {
+  return spec.role === 'manager';
 }
 
 /**
  * Pins a name to the digest that its registry has now, so that all nodes run the same version. With
- * `refresh: false` a name that has a content in the cluster keeps it, like one of which nodes have a
- * copy. If the registry does not answer the record stays, and the problem is returned.
+ * `refresh: false` a name keeps the content that it has in the cluster, by its record or as a node's
+ * copy. If no registry answers, the record stays and the problem is returned.
  */
 export async function pinImage(
   context: Context,
@@ -75,17 +79,15 @@ export async function pinImage(
     if (known?.source === 'client') return digestOf(known.digest);
     if ((await findImage(context, image)).length > 0) return {};
   }
+  let resolved: ResolvedImage;
   try {
-    const { digest, nodeId } = await resolveImage(context, query);
-    if (!/^sha256:[0-9a-f]{64}$/u.test(digest)) {
-      throw new AppError('unavailable', `"${digest.slice(0, 80)}" is no SHA-256 digest`);
-    }
-    await storeDigest(context, image, { digest, nodeId });
-    return { digest };
+    resolved = await resolveImage(context, query);
   } catch (error) {
     context.signal.throwIfAborted();
     return { problem: messageOf(error) };
   }
+  await storeDigest(context, image, resolved);
+  return { digest: resolved.digest };
 }
 
 function digestOf(digest: string | undefined): PinnedImage {

@@ -51,6 +51,7 @@ import type {
   JoinTokenInfo,
 } from './security.js';
 import { foreignContainerShape, nodeImageShape, pathInfo, processList } from './worker-results.js';
+import { imageDigest } from './spec-decoders.js';
 
 /*
  * Decoders of the answers to client calls, see `ControlCallMap`.
@@ -185,9 +186,9 @@ export const controlResults: ControlResults = {
   'container.disconnect': nothing,
   'container.update': nothing,
   'image.find': array(imageOnNode),
-  'image.resolve': nonEmptyString,
+  'image.resolve': imageDigest,
   'image.remove': strings,
-  'image.pin': object<PinnedImage>({ digest: optional(nonEmptyString), problem: optional(string) }),
+  'image.pin': object<PinnedImage>({ digest: optional(imageDigest), problem: optional(string) }),
   'image.record': object<RecordedImage>({ isRecorded: boolean, problem: optional(string) }),
   'task.list': array(task),
   'task.top': processList,

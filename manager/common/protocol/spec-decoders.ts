@@ -4,6 +4,7 @@ import {
   boolean,
   dictionary,
   fields,
+  mustBe,
   nonEmptyString,
   nullable,
   number,
@@ -34,6 +35,12 @@ export const labels: Decoder<Labels> = dictionary(string);
 const json = anything as Decoder<Json>;
 export const jsonObject: Decoder<JsonObject> = (value, at) =>
   dictionary(json)(fields(value, at), at);
+
+/** Digest of an image or index in a registry. */
+export const imageDigest: Decoder<string> = (value, at) => {
+  if (/^sha256:[0-9a-f]{64}$/u.test(string(value, at))) return string(value, at);
+  throw mustBe(at, 'a digest, "sha256:" and 64 hexadecimal digits');
+};
 
 const environment = dictionary(nullable(string));
 
@@ -111,7 +118,7 @@ const fileMount = object<FileMount>({
 const container = object<ContainerSpec>({
   origin: optional(object({ autoRemove: boolean })),
   image: nonEmptyString,
-  imageDigest: optional(nonEmptyString),
+  imageDigest: optional(imageDigest),
   platform: optional(string),
   pullPolicy: oneOf('missing', 'always', 'never'),
   command: optional(strings),

@@ -23,6 +23,7 @@ import type {
   WorkerCallMap,
   WorkerStreamRequest,
 } from './worker-calls.js';
+import { imageDigest } from './spec-decoders.js';
 
 const taskId = branded<TaskId>();
 const forTask = object({ taskId });
@@ -126,7 +127,7 @@ export const workerStreamRequest = tagged<'kind', WorkerStreamRequest>('kind', {
   'load-image': object({ image: string, id: nonEmptyString }),
   'pull-image': object<RequestOf<'pull-image'>>({
     image: nonEmptyString,
-    digest: optional(nonEmptyString),
+    digest: optional(imageDigest),
     platform: optional(string),
     auth: optional(registryAuth),
   }),

@@ -20,6 +20,7 @@ import type {
   WorkerCallMap,
   WorkerCallName,
 } from './worker-calls.js';
+import { imageDigest } from './spec-decoders.js';
 
 /*
  * Decoders of the answers to calls of a worker, see `WorkerCallMap`.
@@ -72,7 +73,7 @@ export const workerResults: WorkerResults = {
   findImage: nullable(object(nodeImageShape)),
   listImages: array(engineImage),
   inspectImage: anything,
-  resolveImage: nonEmptyString,
+  resolveImage: imageDigest,
   knownLayers: count,
   statPath: nullable(pathInfo),
   commit: nonEmptyString,

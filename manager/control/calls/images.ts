@@ -1,6 +1,7 @@
-import { oneOf } from '../../common/base/decode.js';
+import { oneOf, optional } from '../../common/base/decode.js';
 import type { NodeId } from '../../common/model/ids.js';
 import { imageKey } from '../../common/model/trust/image-record.js';
+import { imageDigest } from '../../common/protocol/spec-decoders.js';
 import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
@@ -70,8 +71,10 @@ export const imageCalls: Pick<
     }
     if (event === 'deployed') return recordDeployed(context, image);
     const nodeIds = args.texts('nodes').map((node) => findNode(context.store.view, node).id);
-    if (event === 'pulled') await recordPull(context, nodeIds, image, args.optionalText('digest'));
-    else for (const nodeId of nodeIds) await recordImage(context, nodeId, image);
+    if (event === 'pulled') {
+      const digest = args.field('digest', optional(imageDigest));
+      await recordPull(context, nodeIds, image, digest);
+    } else for (const nodeId of nodeIds) await recordImage(context, nodeId, image);
     return { isRecorded: context.store.view.get('images', imageKey(image)) !== undefined };
   },
 };

@@ -1,5 +1,5 @@
 import { requireBuildNetwork } from '../../access/client-access.js';
-import { orElse } from '../../common/base/decode.js';
+import { optional, orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
 import { imageKey, recordedFirst } from '../../common/model/trust/image-record.js';
@@ -11,6 +11,7 @@ import type {
   RegistryAuth,
   WorkerStreamRequest,
 } from '../../common/protocol/worker-calls.js';
+import { imageDigest } from '../../common/protocol/spec-decoders.js';
 import { buildParameters } from '../../common/protocol/worker-request-decoders.js';
 import { Args } from '../args.js';
 import { readAuth } from '../calls/images.js';
@@ -62,7 +63,7 @@ function optionalAuth(args: Args): { readonly auth?: RegistryAuth } {
 export const pull: ControlStreams['pull'] = async (context, args, client) => {
   const node = findNode(context.store.view, args.text('node'));
   const platform = args.optionalText('platform');
-  const digest = args.optionalText('digest');
+  const digest = args.field('digest', optional(imageDigest));
   const request = {
     kind: 'pull-image',
     image: args.text('image'),

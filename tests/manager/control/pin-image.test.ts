@@ -1,12 +1,15 @@
 import test from 'ava';
 import { aNode, aServiceSpec } from '../../../fixtures/cluster/build.js';
+import { untilAborted } from '../../../manager/common/base/cancellation.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { ImageId, NodeId } from '../../../manager/common/model/ids.js';
 import type { WorkerCalls } from '../../../manager/common/protocol/worker-calls.js';
 import { completeSpec } from '../../../manager/control/apply-service.js';
 import { pinImage } from '../../../manager/control/pin-image.js';
 import { recordDeployed, recordImage, recordPull } from '../../../manager/control/record-image.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 import { recordingLogger } from '../../helpers/fakes/recording-logger.js';
+import { until } from '../../helpers/until.js';
 import { openTestStore } from '../../helpers/stores/memory-store.js';
 
 const [worker, manager, other] = ['a' as NodeId, 'b' as NodeId, 'c' as NodeId];
@@ -27,17 +30,25 @@ async function cluster() {
     registry: first,
     /** Nodes that do not reach the registry. */
     cut: new Set<NodeId>(),
+    /** The registry does not answer. */
+    silent: false,
     /** Image ids by node and reference. */
     copies: new Map<string, string>(),
     asked: [] as string[],
     auth: undefined as unknown,
   };
-  const call = (nodeId: NodeId, name: string, args: object): Promise<unknown> => {
+  const call = (
+    nodeId: NodeId,
+    name: string,
+    args: object,
+    signal: AbortSignal,
+  ): Promise<unknown> => {
     const { image, auth } = args as { readonly image: string; readonly auth?: unknown };
     if (name === 'resolveImage') {
       state.asked.push(nodeId);
       state.auth = auth;
       if (state.cut.has(nodeId)) return Promise.reject(new AppError('unavailable', 'no route'));
+      if (state.silent) return untilAborted(new Promise(() => undefined), signal);
       return Promise.resolve(state.registry);
     }
     const id = state.copies.get(`${nodeId} ${image}`);
@@ -48,7 +59,9 @@ async function cluster() {
     call,
     open: () => Promise.reject(new Error('no stream')),
   };
+  const clock = new ManualClock();
   const context = {
+    clock,
     store,
     workers,
     signal: new AbortController().signal,
@@ -61,7 +74,7 @@ async function cluster() {
     const spec = aServiceSpec('web', { task: { container } });
     return completeSpec(spec, store.view).task.container.imageDigest;
   };
-  return { context, state, recorded, pin, specDigest };
+  return { context, state, clock, recorded, pin, specDigest };
 }
 
 test('a name is resolved once; only a refresh follows its registry', async (t) => {
@@ -88,11 +101,24 @@ test('a registry that no node reaches is a problem, and the record stays', async
   t.is(recorded()?.digest, first);
 });
 
-test('an answer that is no digest is refused', async (t) => {
-  const { state, recorded, pin } = await cluster();
-  state.registry = 'sha256:../../x';
-  t.regex((await pin(true)).problem ?? '', /is no SHA-256 digest/u);
-  t.is(recorded(), undefined);
+test('a registry that does not answer within 10 s is a problem that names the node', async (t) => {
+  const { state, clock, pin } = await cluster();
+  state.silent = true;
+  const pinned = pin(true);
+  await until('a node is asked', 5_000, () => state.asked.length === 1);
+  clock.advance(10_000);
+  await until('a node is asked', 5_000, () => state.asked.length === 2);
+  clock.advance(10_000);
+  t.deepEqual(await pinned, { problem: 'node b: the registry did not answer in time' });
+});
+
+test('a store that refuses the digest is no problem of the registry', async (t) => {
+  const { context } = await cluster();
+  const update = () => Promise.reject(new AppError('unavailable', 'no leader'));
+  const store = { view: context.store.view, update } as unknown as typeof context.store;
+  await t.throwsAsync(pinImage({ ...context, store }, { image: 'app:1', refresh: true }), {
+    message: 'no leader',
+  });
 });
 
 test('credentials travel with the query', async (t) => {
