@@ -39,7 +39,7 @@ function hasEnded([newest]: readonly Task[]): boolean {
 function mustMove(task: Task, snapshot: ServiceSnapshot): boolean {
   const { labels } = snapshot.service.spec.task.container;
   if (task.nodeId === undefined || !movesOnNodeFailure(labels)) return false;
-  return !hasEnded([task]) && isNodeLost(nodeOf(task, snapshot));
+  return !isTerminal(task.status.state) && isNodeLost(nodeOf(task, snapshot));
 }
 
 function halt(tasks: readonly Task[]): readonly TaskChange[] {

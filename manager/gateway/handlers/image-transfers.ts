@@ -1,5 +1,5 @@
 import { deployCluster, deployVisible } from '../../access/required-right.js';
-import { AppError, toAppError } from '../../common/base/errors.js';
+import { AppError, messageOf, toAppError } from '../../common/base/errors.js';
 import type { Node } from '../../common/model/node.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { nodeTimeoutMs, readyNodes, workNode } from '../engine/fan-out.js';
@@ -54,14 +54,8 @@ export async function pullImage(
   if (first !== undefined && replies.every(({ reply }) => reply === undefined)) {
     await replyOrThrow(first);
   }
-  return {
-    kind: 'stream',
-    contentType: 'application/json',
-    pour: async (sink) => {
-      await pourMerged(replies, sink);
-      await finish();
-    },
-  };
+  const pour = (sink: Sink): Promise<void> => pourMerged(replies, sink);
+  return andThen({ kind: 'stream', contentType: 'application/json', pour }, finish);
 }
 
 /** Names and records the content that the nodes have pulled, if they agree on it. */
@@ -106,19 +100,21 @@ function replyOrThrow({ reply, error }: NodeReply): Promise<EngineReply> {
   return reply === undefined ? Promise.reject(toAppError(error)) : Promise.resolve(reply);
 }
 
+/** Merges the progress of all nodes; a node that fails ends its own part only. */
 async function pourMerged(replies: readonly NodeReply[], sink: Sink): Promise<void> {
   const merge = new ProgressMerge();
   await Promise.all(
-    replies.map(async ({ node, reply, error }) => {
-      const { name } = node.spec;
-      if (reply === undefined) {
-        const reason = error instanceof Error ? error.message : String(error);
-        await sink.send(jsonLine(failureLine(`node ${name}: ${reason}`)));
-        return;
-      }
-      for await (const line of linesOf(reply.body)) {
-        const text = merge.merge(name, line);
-        if (text !== undefined) await sink.send(text);
+    replies.map(async (each) => {
+      const { name } = each.node.spec;
+      try {
+        const { body } = await replyOrThrow(each);
+        for await (const line of linesOf(body)) {
+          const text = merge.merge(name, line);
+          if (text !== undefined) await sink.send(text);
+        }
+      } catch (error) {
+        if (sink.signal.aborted) throw error;
+        await sink.send(jsonLine(failureLine(`node ${name}: ${messageOf(error)}`)));
       }
     }),
   );

@@ -1,7 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
-import { imageKey } from '../../common/model/trust/image-record.js';
 import type { Node } from '../../common/model/node.js';
-import { isContentReference } from '../../common/model/trust/image-record.js';
+import { imageKey, isContentReference } from '../../common/model/trust/image-record.js';
 import type { GatewayContext } from '../context.js';
 import { readyNodes } from '../engine/fan-out.js';
 import { parseImage } from '../translate/image-name.js';
