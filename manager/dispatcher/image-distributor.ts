@@ -15,13 +15,13 @@ import {
 } from '../common/model/trust/image-record.js';
 import type { Node } from '../common/model/node.js';
 import { isTerminal } from '../common/model/task-state.js';
-import { encodeStreamFrame, decodeStreamFrame } from '../common/protocol/frames.js';
-import type { MessageStream, NodeImage, WorkerCalls } from '../common/protocol/worker-calls.js';
+import type { NodeImage, WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { StoreView } from '../store/store.js';
 import type { BackgroundWrite } from './background-write.js';
 import type { ImageHolder } from './image-source.js';
 import { selectImageSource } from './image-source.js';
+import { transferImage } from './image-transfer.js';
 import type { WorkerSession } from './sessions/session.js';
 
 /** Deadline for a node to answer whether it has an image or layers, ms. */
@@ -92,13 +92,18 @@ export class ImageDistributor {
     if (choice.kind === 'differs') throw differsError(wanted.image, expected, choice.holders);
     const source = choice.holder;
     const known = await this.#knownLayers(source, to, signal);
+    const transfer = {
+      image: wanted.image,
+      source,
+      target: { nodeId: to, name: this.#nameOf(to) },
+    };
     try {
-      await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
+      await transferImage(this.#options, { ...transfer, withoutLayers: known }, signal);
     } catch (error) {
       // A known layer may have been removed since, and some engines only load complete archives.
       if (known === 0 || signal.aborted) throw error;
       this.#options.log.warn(`${messageOf(error)}; retrying with all layers`);
-      await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
+      await transferImage(this.#options, { ...transfer, withoutLayers: 0 }, signal);
     }
     if (expected === undefined) this.#recordCopy(wanted.image, source);
     return source.name;
@@ -223,99 +228,6 @@ export class ImageDistributor {
     const late = (): AppError => new AppError('timeout', 'a node did not answer in time');
     return withDeadline({ clock: this.#options.clock, limitMs: askMs, signal, late }, ask);
   }
-
-  async #transfer(
-    source: ImageHolder,
-    to: NodeId,
-    wanted: { readonly image: string; readonly withoutLayers: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { calls, log } = this.#options;
-    const { image, withoutLayers } = wanted;
-    const where = `image ${image} from node ${source.name} to node ${this.#nameOf(to)}`;
-    const layers = source.layers?.length;
-    log.info(`transferring ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
-    const without = withoutLayers === 0 ? {} : { withoutLayers };
-    // A digest is no name that an archive can carry.
-    const saved = splitPinned(image) === undefined ? image : source.id;
-    const save = { kind: 'save-image', image: saved, ...without } as const;
-    const from = await calls.open(source.nodeId, save, signal);
-    try {
-      const request = { kind: 'load-image', image, id: source.id } as const;
-      const into = await calls.open(to, request, signal);
-      const closeBoth = (): void => {
-        from.stream.close();
-        into.stream.close();
-      };
-      signal.addEventListener('abort', closeBoth);
-      try {
-        const loaded = untilExit(into.stream);
-        let loadFailure: AppError | undefined;
-        loaded.catch((error: unknown) => {
-          loadFailure = toAppError(error);
-          closeBoth();
-        });
-        const sentBytes = await pipe(from.stream, async (data) => {
-          try {
-            await into.stream.send(encodeStreamFrame('stdin', data));
-          } catch (error) {
-            // The target's last words say why it takes no more.
-            into.stream.close();
-            await loaded;
-            throw error;
-          }
-        }).catch((error: unknown) => {
-          throw loadFailure ?? error;
-        });
-        await loaded;
-        log.info(`transferred ${where}`, { sentBytes });
-      } finally {
-        signal.removeEventListener('abort', closeBoth);
-        into.stream.close();
-      }
-    } catch (error) {
-      const { kind } = toAppError(error);
-      throw new AppError(kind, `${where}: ${messageOf(error)}`, { cause: error });
-    } finally {
-      from.stream.close();
-    }
-  }
-}
-
-/**
- * Sends an archive on, with an empty part at its end; awaiting each part gives back-pressure.
- * Returns the byte count.
- */
-async function pipe(
-  from: MessageStream,
-  send: (data: Uint8Array | string) => Promise<void>,
-): Promise<number> {
-  let bytes = 0;
-  for await (const message of from) {
-    const part = typeof message === 'string' ? undefined : decodeStreamFrame(message);
-    if (part?.channel === 'stdout') {
-      bytes += part.data.length;
-      await send(part.data);
-    } else if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
-    else if (part?.channel === 'exit') {
-      await send('');
-      return bytes;
-    }
-  }
-  throw new AppError('unavailable', 'the source node closed the stream too early');
-}
-
-async function untilExit(stream: MessageStream): Promise<void> {
-  for await (const message of stream) {
-    const part = typeof message === 'string' ? undefined : decodeStreamFrame(message);
-    if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
-    if (part?.channel === 'exit') return;
-  }
-  throw new AppError('unavailable', 'the target node closed the stream too early');
-}
-
-function decodeText(data: Uint8Array): string {
-  return Buffer.from(data).toString();
 }
 
 function fetchKey(nodeId: NodeId, image: string): string {
